@@ -1,0 +1,191 @@
+"""All settings: frozen pydantic models, the one source for YAML, flags, help and checks."""
+
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from maskmotion.errors import ConfigError
+
+MaskInput = Literal["binary", "soft", "none"]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelConfig(_Settings):
+    """The networks."""
+
+    width: float = Field(
+        1.0, gt=0, le=4, description="multiplier on all channel counts; 1 is the paper"
+    )
+    image_size: int = Field(256, multiple_of=128, ge=128, description="side of the frames, px")
+    threshold: float = Field(
+        60 / 255, ge=0, lt=1, description="th: mask values up to it count as background"
+    )
+    animation_scale: float = Field(
+        0.75, gt=0, le=2, description="scale of the driving mask in animation (P)"
+    )
+    background_networks: bool = Field(True, description="hold BGBase and BGRefine")
+    mask_input: MaskInput = Field("binary", description="masks that BGBase and BGRefine see")
+    padded_masks: bool = Field(False, description="pad m's last convolution, not its output")
+
+
+class DataConfig(_Settings):
+    """Clips and pairs of frames."""
+
+    folders: tuple[Path, ...] = Field((), description="folders of clips")
+    repeats: int = Field(1, ge=1, description="times that each clip is seen in an epoch")
+    pair_candidates: int = Field(
+        1, ge=1, le=16, description="draw this many pairs and keep the one that changes most"
+    )
+    jitter: float = Field(
+        0.1, ge=0, le=0.5, description="brightness, contrast, saturation and hue jitter"
+    )
+    cache_gb: float = Field(40, gt=0, description="refuse to decode more than this to disk")
+
+
+class LossConfig(_Settings):
+    """Weights of the losses."""
+
+    perceptual: float = Field(10.0, ge=0, description="weight of each VGG layer")
+    vgg_layers: tuple[Literal[1, 2, 3, 4, 5], ...] = Field(
+        (1, 2, 3), description="layers relu1_1 to relu5_1"
+    )
+    scales: tuple[Literal[1, 2, 4, 8], ...] = Field(
+        (1, 2, 4, 8), description="reductions at which pictures are compared"
+    )
+    refiner: float = Field(100.0, ge=0, description="weight of the refiner's L1")
+
+
+class MotionConfig(_Settings):
+    """Motion warm start of the mask generator (not in the paper; still cameras only)."""
+
+    weight: float = Field(0.0, ge=0, description="weight at the start; 0 turns it off")
+    floor: float = Field(0.0, ge=0, description="weight that it falls to")
+    samples: int = Field(5000, ge=1, description="samples over which it falls")
+
+
+class ScheduleConfig(_Settings):
+    """Optimiser and epochs."""
+
+    epochs: int = Field(100, ge=1)
+    batch_size: int = Field(16, ge=2)
+    learning_rate: float = Field(2e-4, gt=0)
+    milestones: tuple[int, ...] = Field((60, 90), description="epochs that divide lr by ten")
+    refiner_epoch: int = Field(1, ge=0, description="first epoch (from 0) that trains r")
+    background_epoch: int = Field(
+        2, ge=0, description="first epoch (from 0) that trains the background networks"
+    )
+
+
+class RunConfig(_Settings):
+    """How a run is carried out; none of these changes what is learned, but precision."""
+
+    precision: Literal["float32", "bfloat16"] = "float32"
+    checkpoint_minutes: float = Field(5.0, gt=0)
+    preview_steps: int = Field(500, ge=1)
+
+
+class TrainConfig(_Settings):
+    """Everything that a training run is made of."""
+
+    seed: int = Field(0, ge=0)
+    model: ModelConfig = ModelConfig()
+    data: DataConfig = DataConfig()
+    loss: LossConfig = LossConfig()
+    motion: MotionConfig = MotionConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    run: RunConfig = RunConfig()
+
+    @model_validator(mode="after")
+    def _floor_below_weight(self) -> "TrainConfig":
+        if self.motion.floor > self.motion.weight:
+            raise ValueError("motion.floor must not be above motion.weight")
+        return self
+
+
+def validate(data: dict[str, Any], origin: str) -> TrainConfig:
+    """Build a TrainConfig, naming every bad key at once.
+
+    Raises:
+        ConfigError: unknown keys or values out of range.
+    """
+    try:
+        return TrainConfig.model_validate(data)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors()
+        )
+        raise ConfigError(f"{origin}: {problems}") from None
+
+
+def preset_names() -> list[str]:
+    """Names of the presets inside the package."""
+    folder = resources.files("maskmotion") / "presets"
+    return sorted(p.name[:-5] for p in folder.iterdir() if p.name.endswith(".yaml"))
+
+
+def load_preset(name: str) -> dict[str, Any]:
+    """Settings of a preset by name, or of a YAML file by path.
+
+    Raises:
+        ConfigError: no such preset or file, or not a YAML mapping.
+    """
+    if name in preset_names():
+        text = (resources.files("maskmotion") / "presets" / f"{name}.yaml").read_text()
+    elif Path(name).is_file():
+        text = Path(name).read_text()
+    else:
+        raise ConfigError(
+            f"there is no preset {name!r}; choose one of {', '.join(preset_names())}, "
+            "or give a YAML file"
+        )
+    return parse_yaml(text, name)
+
+
+def parse_yaml(text: str, origin: str) -> dict[str, Any]:
+    """A YAML mapping as a dict.
+
+    Raises:
+        ConfigError: not YAML, or not a mapping.
+    """
+    try:
+        data = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{origin} is not valid YAML ({error})".replace("\n", " ")) from None
+    if not isinstance(data, dict):
+        raise ConfigError(f"{origin} must hold a mapping of settings, not {type(data).__name__}")
+    return data
+
+
+def override(data: dict[str, Any], assignments: tuple[str, ...] | list[str]) -> dict[str, Any]:
+    """Apply `section.key=value` assignments (values as YAML) to nested settings; a new dict.
+
+    Raises:
+        ConfigError: an assignment without "=".
+    """
+    merged: dict[str, Any] = {k: dict(v) if isinstance(v, dict) else v for k, v in data.items()}
+    for assignment in assignments:
+        path, equals, value = assignment.partition("=")
+        if not equals or not path:
+            raise ConfigError(f"--set takes section.key=value, got {assignment!r}")
+        *sections, key = path.split(".")
+        target = merged
+        for section in sections:
+            target = target.setdefault(section, {})
+            if not isinstance(target, dict):
+                raise ConfigError(f"--set {assignment}: {section!r} is not a section")
+        try:
+            target[key] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise ConfigError(f"--set {assignment}: the value is not valid YAML") from None
+    return merged
+
+
+def to_yaml(config: BaseModel) -> str:
+    """Settings as YAML text that `parse_yaml` reads back."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)

@@ -1,0 +1,287 @@
+"""The data flow of the method. It is written here and nowhere else (METHOD, Data flow)."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from maskmotion.config import ModelConfig
+from maskmotion.errors import ModelError, ShapeError
+from maskmotion.models.background import BackgroundBase, BackgroundRefiner, composition
+from maskmotion.models.blocks import resize
+from maskmotion.models.generator import HighResGenerator, LowResGenerator
+from maskmotion.models.mask import MASK_REDUCTION, MaskGenerator
+from maskmotion.models.perturb import perturb_for_animation, perturb_for_training
+from maskmotion.models.refine import MaskRefiner
+
+SIZE_STEP = 128  # masks have a quarter of the size, hourglasses halve them five times
+
+
+@dataclass(frozen=True)
+class SourceState:
+    """What the networks need of a source, computed once a clip.
+
+    source (B, 3, H, W); small (B, 3, H/4, W/4); mask (B, 1, H/4, W/4); large_mask (B, 1, H, W).
+    """
+
+    source: Tensor
+    small: Tensor
+    mask: Tensor
+    large_mask: Tensor
+
+
+@dataclass(frozen=True)
+class BackgroundState:
+    """What the networks need of a new background, computed once where it is a still.
+
+    picture (B, 3, H, W); small (B, 3, H/4, W/4); mask (B, 1, H/4, W/4), zero for a plain scene.
+    """
+
+    picture: Tensor
+    small: Tensor
+    mask: Tensor
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """driving_mask (B, 1, H/4, W/4); low_res and high_res (B, 3, H, W)."""
+
+    driving_mask: Tensor
+    low_res: Tensor
+    high_res: Tensor
+
+
+@dataclass(frozen=True)
+class Animation:
+    """Masks (B, 1, H/4, W/4); low_res and high_res (B, 3, H, W)."""
+
+    driving_mask: Tensor
+    perturbed_mask: Tensor
+    refined_mask: Tensor
+    low_res: Tensor
+    high_res: Tensor
+
+
+@dataclass(frozen=True)
+class Swap:
+    """Pictures on the new background: base and refined (B, 3, H, W)."""
+
+    base: Tensor
+    refined: Tensor
+
+
+@dataclass(frozen=True)
+class TrainingForward:
+    """Outputs of a training step; logits are m's before sigmoid and zero padding.
+
+    The refiner's outputs are None before its epoch.
+    """
+
+    source_logits: Tensor
+    driving_logits: Tensor
+    source_mask: Tensor
+    driving_mask: Tensor
+    low_res: Tensor
+    high_res: Tensor
+    perturbed_mask: Tensor | None
+    refined_mask: Tensor | None
+
+
+def small(picture: Tensor) -> Tensor:
+    """D of METHOD: (B, C, H, W) -> (B, C, H/4, W/4), bilinear."""
+    height, width = picture.shape[-2:]
+    return resize(picture, (height // MASK_REDUCTION, width // MASK_REDUCTION))
+
+
+def large(mask: Tensor) -> Tensor:
+    """U of METHOD: (B, C, h, w) -> (B, C, 4h, 4w), bilinear."""
+    height, width = mask.shape[-2:]
+    return resize(mask, (height * MASK_REDUCTION, width * MASK_REDUCTION))
+
+
+def check_picture(picture: Tensor) -> None:
+    """Raise ShapeError unless picture is (B, 3, H, W) with H and W divisible by 128."""
+    if picture.ndim != 4 or picture.shape[1] != 3:
+        raise ShapeError(f"expected pictures of shape (B, 3, H, W), got {tuple(picture.shape)}")
+    if picture.shape[2] % SIZE_STEP or picture.shape[3] % SIZE_STEP:
+        raise ShapeError(
+            f"height and width must be divisible by {SIZE_STEP}, got "
+            f"{picture.shape[2]}x{picture.shape[3]}; resize the picture first"
+        )
+
+
+class Animator(nn.Module):
+    """The six networks and the paths between them.
+
+    Args:
+        config: width, threshold and variants of the networks.
+
+    `background_base` and `background_refiner` are None where config.background_networks is False.
+    Source: Perturbed Masks, section 3; background-swap extension; METHOD.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.width
+        self.mask_generator = MaskGenerator(width, padded=config.padded_masks)
+        self.refiner = MaskRefiner(width)
+        self.low_res = LowResGenerator(width)
+        self.high_res = HighResGenerator(width)
+        self.background_base: BackgroundBase | None = None
+        self.background_refiner: BackgroundRefiner | None = None
+        if config.background_networks:
+            self.background_base = BackgroundBase(width, config.mask_input)
+            self.background_refiner = BackgroundRefiner(width, config.mask_input)
+
+    def forward(self, source: Tensor, driving: Tensor) -> Tensor:
+        """Animate in one call: (B, 3, H, W) twice -> (B, 3, H, W); see `animate`."""
+        return self.animate(self.encode_source(source), driving).high_res
+
+    def encode_source(self, source: Tensor) -> SourceState:
+        """Masks and reduced picture of a source, (B, 3, H, W) RGB in [0, 1].
+
+        Raises:
+            ShapeError: not (B, 3, H, W), or H or W not divisible by 128.
+        """
+        check_picture(source)
+        mask = self.mask_generator(source)
+        return SourceState(source, small(source), mask, large(mask))
+
+    def generate(self, state: SourceState, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """l and h: paint the source in the mask's pose.
+
+        Args:
+            state: source, batch 1 or B.
+            mask: (B, 1, H/4, W/4) in [0, 1].
+        Returns:
+            low_res and high_res, each (B, 3, H, W) RGB in [0, 1]. Gradients of high_res reach
+            neither l nor the masks.
+        """
+        state = _expand_source(state, len(mask))
+        low_res = self.low_res(state.small, state.mask, mask)
+        high_res = self.high_res(
+            state.source, state.large_mask.detach(), low_res.detach(), large(mask.detach())
+        )
+        return low_res, high_res
+
+    def animate(self, state: SourceState, driving: Tensor) -> Animation:
+        """Give the source the poses of driving frames.
+
+        Args:
+            state: from `encode_source`, batch 1 or B.
+            driving: (B, 3, H, W) RGB in [0, 1].
+        Raises:
+            ShapeError: sizes that the networks cannot take.
+        """
+        check_picture(driving)
+        driving_mask = self.mask_generator(driving)
+        perturbed = perturb_for_animation(
+            driving_mask, self.config.threshold, self.config.animation_scale
+        )
+        return self.animate_from_mask(state, driving_mask, perturbed)
+
+    def animate_from_mask(
+        self, state: SourceState, driving_mask: Tensor, perturbed_mask: Tensor
+    ) -> Animation:
+        """r, l, h on a perturbed driving mask; masks (B, 1, H/4, W/4), state batch 1 or B."""
+        expanded = _expand_source(state, len(perturbed_mask))
+        refined = self.refiner(expanded.small, expanded.mask, perturbed_mask)
+        low_res, high_res = self.generate(state, refined)
+        return Animation(driving_mask, perturbed_mask, refined, low_res, high_res)
+
+    def reconstruct(self, state: SourceState, driving: Tensor) -> Reconstruction:
+        """The paper's evaluation: as training, without r and P. Shapes as `animate`."""
+        check_picture(driving)
+        driving_mask = self.mask_generator(driving)
+        return Reconstruction(driving_mask, *self.generate(state, driving_mask))
+
+    def encode_background(self, picture: Tensor, *, same_class: bool) -> BackgroundState:
+        """Mask and reduced picture of a new background.
+
+        Args:
+            picture: (B, 3, H, W) RGB in [0, 1].
+            same_class: the picture holds an object of the trained class, which is to be removed;
+                False for a plain scene, whose mask is all zero.
+        Raises:
+            ShapeError: sizes that the networks cannot take.
+        """
+        check_picture(picture)
+        reduced = small(picture)
+        mask = self.mask_generator(picture) if same_class else torch.zeros_like(reduced[:, :1])
+        return BackgroundState(picture, reduced, mask)
+
+    def swap_background(
+        self, animated: Tensor, animated_mask: Tensor, background: BackgroundState
+    ) -> Swap:
+        """Put the foreground of an animated picture on another background.
+
+        Args:
+            animated: (B, 3, H, W) RGB in [0, 1], Y.
+            animated_mask: (B, 1, H/4, W/4) soft mask of Y: the refined mask.
+            background: X, batch 1 or B.
+        Raises:
+            ModelError: the model has no background networks.
+        """
+        if self.background_base is None or self.background_refiner is None:
+            raise ModelError(
+                "this model has no background networks; use one that was trained with them, "
+                "or leave the background out"
+            )
+        batch = len(animated)
+        x, x_small, x_mask = (
+            part.expand(batch, -1, -1, -1)
+            for part in (background.picture, background.small, background.mask)
+        )
+        threshold, mask_input = self.config.threshold, self.config.mask_input
+        base = self.background_base(
+            composition(x_small, small(animated), x_mask, animated_mask, threshold, mask_input)
+        )
+        refined = self.background_refiner(
+            composition(x, animated, large(x_mask), large(animated_mask), threshold, mask_input),
+            base.detach(),
+        )
+        return Swap(base, refined)
+
+    def training_forward(
+        self, source: Tensor, driving: Tensor, *, perturbation: torch.Generator | None
+    ) -> TrainingForward:
+        """Steps 1 to 4 of METHOD's training step.
+
+        Args:
+            source: (B, 3, H, W) RGB in [0, 1].
+            driving: (B, 3, H, W) RGB in [0, 1], another frame of the same clip.
+            perturbation: random numbers for P; None leaves the refiner out.
+        """
+        source_logits = self.mask_generator.logits(source)
+        driving_logits = self.mask_generator.logits(driving)
+        source_mask = self.mask_generator.mask(source_logits)
+        driving_mask = self.mask_generator.mask(driving_logits)
+        state = SourceState(source, small(source), source_mask, large(source_mask))
+        low_res, high_res = self.generate(state, driving_mask)
+        perturbed = refined = None
+        if perturbation is not None:
+            perturbed = perturb_for_training(driving_mask, self.config.threshold, perturbation)
+            refined = self.refiner(state.small, source_mask.detach(), perturbed)
+        return TrainingForward(
+            source_logits,
+            driving_logits,
+            source_mask,
+            driving_mask,
+            low_res,
+            high_res,
+            perturbed,
+            refined,
+        )
+
+    def background_training_forward(
+        self, source: Tensor, target: Tensor, forward: TrainingForward
+    ) -> Swap:
+        """Step 6 of METHOD's training step: X = source, Y = target, masks detached."""
+        background = BackgroundState(source, small(source), forward.source_mask.detach())
+        return self.swap_background(target, forward.driving_mask.detach(), background)
+
+
+def _expand_source(state: SourceState, batch: int) -> SourceState:
+    parts = (state.source, state.small, state.mask, state.large_mask)
+    return SourceState(*(part.expand(batch, -1, -1, -1) for part in parts))
