@@ -45,7 +45,9 @@ class DataConfig(_Settings):
     jitter: float = Field(
         0.1, ge=0, le=0.5, description="brightness, contrast, saturation and hue jitter"
     )
-    cache_gb: float = Field(40, gt=0, description="refuse to decode more than this to disk")
+    cache: Path | None = Field(
+        None, description="folder of decoded frames, shared freely; default: inside the run"
+    )
 
 
 class LossConfig(_Settings):

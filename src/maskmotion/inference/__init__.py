@@ -1,0 +1,1 @@
+"""Animation of clips with a trained model. Never imports data or training."""

@@ -1,0 +1,51 @@
+"""Finding clips in folders, as users of first-order motion models keep them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from maskmotion.errors import DataError
+
+VIDEO_ENDINGS = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".gif", ".webp"}
+PICTURE_ENDINGS = {".png", ".jpg", ".jpeg", ".bmp"}
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A clip on disk: a video file, a folder of frames, or a one-picture strip.
+
+    identity: the name's part before "#"; clips of one identity are sampled as one.
+    """
+
+    path: Path
+    identity: str
+
+
+def find_clips(folder: Path, split: str = "train") -> list[Clip]:
+    """Clips of one split, sorted by path.
+
+    Args:
+        folder: holds clips, or folders `train` and `test` that do.
+        split: "train" or "test"; a folder without splits is all "train".
+    Raises:
+        DataError: the folder is missing.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise DataError(f"there is no folder of clips {folder}")
+    if (folder / "train").is_dir():
+        folder = folder / split
+    elif split != "train":
+        return []
+    if not folder.is_dir():
+        return []
+    return [
+        Clip(path, path.stem.split("#")[0]) for path in sorted(folder.iterdir()) if _is_clip(path)
+    ]
+
+
+def _is_clip(path: Path) -> bool:
+    if path.name.startswith("."):
+        return False
+    if path.is_dir():
+        return any(p.suffix.lower() in PICTURE_ENDINGS for p in path.iterdir())
+    return path.suffix.lower() in VIDEO_ENDINGS | PICTURE_ENDINGS

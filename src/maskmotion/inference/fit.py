@@ -1,0 +1,114 @@
+"""Fitting pictures of any shape to the networks' square, and pasting the square back."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from maskmotion.errors import InputError
+
+MIN_SIDE_PX = 16
+
+
+@dataclass(frozen=True)
+class Square:
+    """A square of a picture, px; it may reach beyond the picture, whose edges are repeated."""
+
+    left: int
+    top: int
+    side: int
+
+
+def square_of(fit: str, height: int, width: int) -> Square:
+    """The square that a fit takes of a picture.
+
+    Args:
+        fit: "crop" (the largest square in the middle), "letterbox" (the whole picture, its edges
+            repeated), or a box "LEFT,TOP,WIDTH,HEIGHT" in px (the square round its middle that
+            holds it).
+        height: of the picture, px.
+        width: of the picture, px.
+    Raises:
+        InputError: another word, or a box outside the picture.
+    """
+    if fit in ("crop", "letterbox"):
+        side = min(height, width) if fit == "crop" else max(height, width)
+        return Square((width - side) // 2, (height - side) // 2, side)
+    try:
+        left, top, box_width, box_height = (int(part) for part in fit.split(","))
+    except ValueError:
+        raise InputError(
+            f"a fit is crop, letterbox, or LEFT,TOP,WIDTH,HEIGHT in pixels, not {fit!r}"
+        ) from None
+    inside = left >= 0 and top >= 0 and left + box_width <= width and top + box_height <= height
+    if not inside or min(box_width, box_height) < MIN_SIDE_PX:
+        raise InputError(
+            f"the box {fit} must lie inside the picture of {width}x{height} pixels and measure "
+            f"at least {MIN_SIDE_PX} each way"
+        )
+    side = max(box_width, box_height)
+    return Square(left + (box_width - side) // 2, top + (box_height - side) // 2, side)
+
+
+def cut(picture: Tensor, square: Square, size: int) -> Tensor:
+    """The square of a picture at the networks' size.
+
+    Args:
+        picture: (B, C, H, W) in [0, 1].
+        square: from `square_of`.
+        size: side of the result, px.
+    Returns:
+        (B, C, size, size), low-passed where it shrinks.
+    """
+    height, width = picture.shape[-2:]
+    rows = torch.arange(square.top, square.top + square.side).clamp(0, height - 1)
+    columns = torch.arange(square.left, square.left + square.side).clamp(0, width - 1)
+    inside = picture[..., rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    rows, columns = (rows - rows[0]).to(picture.device), (columns - columns[0]).to(picture.device)
+    if len(rows) != inside.shape[-2]:
+        inside = inside[..., rows, :]
+    if len(columns) != inside.shape[-1]:
+        inside = inside[..., columns]
+    if square.side == size:
+        return inside
+    scaled = F.interpolate(
+        inside, size=(size, size), mode="bicubic", align_corners=False, antialias=True
+    )
+    return scaled.clamp(0, 1)
+
+
+def paste(canvas: Tensor, picture: Tensor, square: Square) -> Tensor:
+    """Put a square back to where it was cut.
+
+    Args:
+        canvas: (B or 1, C, H, W) in [0, 1].
+        picture: (B, C, size, size) in [0, 1].
+        square: from `square_of` for the canvas' size.
+    Returns:
+        (B, C, H, W), a new tensor.
+    """
+    height, width = canvas.shape[-2:]
+    pasted = canvas.expand(len(picture), -1, -1, -1).clone()
+    side = square.side
+    scaled = F.interpolate(
+        picture, size=(side, side), mode="bicubic", align_corners=False, antialias=True
+    ).clamp(0, 1)
+    top, left = max(square.top, 0), max(square.left, 0)
+    bottom, right = min(square.top + side, height), min(square.left + side, width)
+    pasted[..., top:bottom, left:right] = scaled[
+        ..., top - square.top : bottom - square.top, left - square.left : right - square.left
+    ]
+    return pasted
+
+
+def cover(picture: Tensor, height: int, width: int) -> Tensor:
+    """Scale a picture so that it covers a canvas, and crop its middle: -> (B, C, height, width)."""
+    factor = max(height / picture.shape[-2], width / picture.shape[-1])
+    size = (
+        max(height, round(picture.shape[-2] * factor)),
+        max(width, round(picture.shape[-1] * factor)),
+    )
+    scaled = F.interpolate(picture, size=size, mode="bicubic", align_corners=False, antialias=True)
+    top, left = (size[0] - height) // 2, (size[1] - width) // 2
+    return scaled[..., top : top + height, left : left + width].clamp(0, 1)

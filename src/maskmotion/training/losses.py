@@ -1,0 +1,66 @@
+"""The losses of METHOD, Data flow, steps 4 and 5, and the motion warm start."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from maskmotion.config import LossConfig
+from maskmotion.models.blocks import AntiAliasDownsample
+from maskmotion.training.vgg import VGG19
+
+
+class PerceptualLoss(nn.Module):
+    """Multi-scale L1 of VGG features.
+
+    Args:
+        vgg: frozen features.
+        config: scales and weight.
+
+    Source: Perturbed Masks, section 3; METHOD, step 5.
+    """
+
+    def __init__(self, vgg: VGG19, config: LossConfig) -> None:
+        super().__init__()
+        self.vgg = vgg
+        self.weight = config.perceptual
+        self.pyramid = nn.ModuleList(AntiAliasDownsample(3, scale) for scale in config.scales)
+
+    def features(self, picture: Tensor) -> list[Tensor]:
+        """VGG features at all scales: (B, 3, H, W) RGB in [0, 1] -> scales x layers tensors."""
+        return [feature for reduce in self.pyramid for feature in self.vgg(reduce(picture))]
+
+    def forward(self, picture: Tensor, target: list[Tensor]) -> Tensor:
+        """Distance of a picture's features from those of the target.
+
+        Args:
+            picture: (B, 3, H, W) RGB in [0, 1].
+            target: `features` of the target, without gradient.
+        Returns:
+            Scalar: weight * the sum over scales and layers of the mean |difference|.
+        """
+        pairs = zip(self.features(picture), target, strict=True)
+        return self.weight * torch.stack([(a - b).abs().float().mean() for a, b in pairs]).sum()
+
+
+def motion_loss(logits: Tensor, target: Tensor, still: Tensor) -> Tensor:
+    """Cross-entropy between m's output before the zero padding and what moves.
+
+    Args:
+        logits: (B, 1, h, w) of m over the temperature; h, w may lack the masks' border.
+        target: (B, 1, H, W) `motion_target` at the frame's size.
+        still: (B,) bool; samples of a moving camera count nothing.
+    Returns:
+        Scalar mean over the still samples (0 where there are none).
+    """
+    wanted = reduced_target(target, logits)
+    loss = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none").mean((1, 2, 3))
+    return (loss * still).sum() / still.sum().clamp(min=1)
+
+
+def reduced_target(target: Tensor, logits: Tensor) -> Tensor:
+    """A motion target at the masks' size, cut to the part that the logits cover."""
+    border = (target.shape[-1] // 4 - logits.shape[-1]) // 2
+    reduced = F.avg_pool2d(target, 4)
+    if border:
+        reduced = reduced[..., border:-border, border:-border]
+    return reduced

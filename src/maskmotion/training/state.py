@@ -1,0 +1,133 @@
+"""Everything that a resumed run needs, in one file a checkpoint."""
+
+import hashlib
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from maskmotion.checkpoint import write_atomically
+from maskmotion.config import TrainConfig
+from maskmotion.errors import ModelError
+from maskmotion.models.animator import Animator
+
+KEPT_CHECKPOINTS = 2
+
+
+def generator_for(device: torch.device, *parts: object) -> torch.Generator:
+    """Random numbers that are a function of `parts` alone, so that none need be stored."""
+    digest = hashlib.sha256(repr(parts).encode()).digest()
+    return torch.Generator(device).manual_seed(int.from_bytes(digest[:7], "big"))
+
+
+def initialise(model: Animator, config: TrainConfig) -> None:
+    """torch's default initial weights, drawn for each network from (seed, name).
+
+    A network's weights therefore do not depend on which other networks are there. With a motion
+    warm start m's last convolution starts at zero, a flat mask of 0.5.
+    """
+    for name, network in model.named_children():
+        seed = generator_for(torch.device("cpu"), config.seed, name).initial_seed()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            for module in network.modules():
+                if isinstance(module, nn.Conv2d | nn.BatchNorm2d):
+                    module.reset_parameters()
+    if config.motion.weight > 0:
+        for parameter in model.mask_generator.final.parameters():
+            nn.init.zeros_(parameter)
+
+
+class TrainingState:
+    """Networks, optimisers and counters of a run.
+
+    Args:
+        config: the run's settings.
+        device: where the networks live.
+
+    main optimises m, r, l, h; background optimises BGBase and BGRefine, None without them.
+    step counts finished steps. evidence is the running sign evidence of the masks, see loop.
+    """
+
+    def __init__(self, config: TrainConfig, device: torch.device) -> None:
+        self.config = config
+        self.model = Animator(config.model)
+        initialise(self.model, config)
+        self.model.to(device, memory_format=torch.channels_last)
+        self.step = 0
+        self.evidence = 0.0
+        networks: dict[str, nn.Module] = dict(self.model.named_children())
+        backgrounds = {"background_base", "background_refiner"}
+        self.main = self._adam([n for name, n in networks.items() if name not in backgrounds])
+        swap = [n for name, n in networks.items() if name in backgrounds]
+        self.background = self._adam(swap) if swap else None
+
+    def _adam(self, networks: list[nn.Module]) -> torch.optim.Adam:
+        parameters = [p for network in networks for p in network.parameters()]
+        return torch.optim.Adam(
+            parameters,
+            lr=self.config.schedule.learning_rate,
+            betas=(0.5, 0.999),
+            fused=True,
+        )
+
+    def optimizers(self) -> list[torch.optim.Adam]:
+        """Both optimisers, or the one."""
+        return [self.main] + ([self.background] if self.background else [])
+
+    def set_epoch(self, epoch: int) -> None:
+        """Learning rate of an epoch: divided by ten at each milestone passed."""
+        schedule = self.config.schedule
+        passed = sum(epoch >= milestone for milestone in schedule.milestones)
+        for optimizer in self.optimizers():
+            for group in optimizer.param_groups:
+                group["lr"] = schedule.learning_rate * 0.1**passed
+
+    def flip_masks(self) -> None:
+        """Turn the masks' sign: negate m's last convolution and its optimiser moments."""
+        with torch.no_grad():
+            for parameter in self.model.mask_generator.final.parameters():
+                parameter.neg_()
+                moments: dict[str, Tensor] = self.main.state.get(parameter, {})
+                if "exp_avg" in moments:
+                    moments["exp_avg"].neg_()
+
+    def save(self, folder: Path) -> Path:
+        """Write step-XXXXXXXX.pt beside and rename; the older ones but one are deleted."""
+        content = {
+            "step": self.step,
+            "evidence": self.evidence,
+            "model": self.model.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers()],
+        }
+        path = folder / f"step-{self.step:08d}.pt"
+        write_atomically(path, lambda p: torch.save(content, p))
+        for old in checkpoints(folder)[:-KEPT_CHECKPOINTS]:
+            old.unlink()
+        return path
+
+    def load(self, path: Path) -> None:
+        """Go on from a checkpoint.
+
+        Raises:
+            ModelError: the file is broken or of other settings.
+        """
+        try:
+            content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            self.model.load_state_dict(content["model"])
+            for optimizer, saved in zip(self.optimizers(), content["optimizers"], strict=True):
+                optimizer.load_state_dict(saved)
+            self.step, self.evidence = content["step"], content["evidence"]
+        except (pickle.UnpicklingError, RuntimeError, ValueError, KeyError, EOFError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ModelError(
+                f"the checkpoint {path} cannot be used ({reason}); delete it to go on from the "
+                "one before it"
+            ) from None
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints of a run, oldest first."""
+    return sorted(folder.glob("step-????????.pt"))

@@ -1,0 +1,155 @@
+"""One training step."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from maskmotion.config import TrainConfig
+from maskmotion.data.augment import apply_jitter, jitter_matrix, random_flip
+from maskmotion.data.motion import motion_target
+from maskmotion.data.pairs import Batch
+from maskmotion.models.animator import TrainingForward
+from maskmotion.training.losses import PerceptualLoss, motion_loss, reduced_target
+from maskmotion.training.state import TrainingState, generator_for
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A prepared batch, (B, C, S, S) in [0, 1]: target is driving's frame in source's colours.
+
+    motion is the soft motion target of (source, driving); still (B,) marks where it holds.
+    """
+
+    source: Tensor
+    driving: Tensor
+    target: Tensor
+    motion: tuple[Tensor, Tensor]
+    still: Tensor
+
+
+def prepare(batch: Batch, config: TrainConfig, step: int, device: torch.device) -> Sample:
+    """Augment a batch on the device; random numbers are a function of (seed, step).
+
+    Source: METHOD, Data flow: jitter of each frame, horizontal flip.
+    """
+    rng = generator_for(device, config.seed, "augment", step)
+    frames = tuple(
+        x.to(device, non_blocking=True).float() / 255
+        for x in (batch.source, batch.driving, batch.median)
+    )
+    source, driving, median = random_flip(frames, rng)
+    motion = motion_target(source, median), motion_target(driving, median)
+    strength = config.data.jitter
+    of_source = jitter_matrix(len(source), strength, rng, device)
+    of_driving = jitter_matrix(len(source), strength, rng, device)
+    return Sample(
+        source=_laid_out(apply_jitter(source, of_source)),
+        driving=_laid_out(apply_jitter(driving, of_driving)),
+        target=_laid_out(apply_jitter(driving, of_source)),
+        motion=motion,
+        still=batch.still.to(device),
+    )
+
+
+def _laid_out(x: Tensor) -> Tensor:
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def motion_weight(config: TrainConfig, samples: int) -> float:
+    """Weight of the motion warm start after `samples` samples: linear fall to the floor."""
+    motion = config.motion
+    left = max(0.0, 1 - samples / motion.samples)
+    return motion.floor + (motion.weight - motion.floor) * left
+
+
+def train_step(
+    state: TrainingState, sample: Sample, loss: PerceptualLoss, *, epoch: int
+) -> dict[str, float]:
+    """Forward, backward and update of all networks that this epoch trains.
+
+    The background networks come after, with their own backward and optimiser, and touch nothing
+    that m, r, l and h see.
+
+    Returns:
+        The losses and the masks' statistics as numbers.
+    Source: METHOD, Data flow, steps 1 to 6.
+    """
+    config = state.config
+    schedule, device = config.schedule, sample.source.device
+    state.set_epoch(epoch)
+    state.model.train()
+    perturbation = None
+    if epoch >= schedule.refiner_epoch:
+        perturbation = generator_for(device, config.seed, "perturb", state.step)
+    precision = torch.autocast(
+        device.type, torch.bfloat16, enabled=config.run.precision == "bfloat16"
+    )
+
+    with precision:
+        with torch.no_grad():
+            target = loss.features(sample.target)
+        forward = state.model.training_forward(
+            sample.source, sample.driving, perturbation=perturbation
+        )
+        losses = {
+            "low_res": loss(forward.low_res, target),
+            "high_res": loss(forward.high_res, target),
+        }
+        if forward.refined_mask is not None:
+            wanted = forward.driving_mask.detach()
+            losses["refiner"] = config.loss.refiner * (forward.refined_mask - wanted).abs().mean()
+        weight = motion_weight(config, state.step * schedule.batch_size)
+        if weight > 0:
+            losses["motion"] = weight * (
+                motion_loss(forward.source_logits, sample.motion[0], sample.still)
+                + motion_loss(forward.driving_logits, sample.motion[1], sample.still)
+            )
+    update(state.main, losses)
+
+    if state.background is not None and epoch >= schedule.background_epoch:
+        with precision:
+            swap = state.model.background_training_forward(sample.source, sample.target, forward)
+            swap_losses = {
+                "background_base": loss(swap.base, target),
+                "background_refiner": loss(swap.refined, target),
+            }
+        update(state.background, swap_losses)
+        losses |= swap_losses
+    numbers = {name: float(value.detach()) for name, value in losses.items()}
+    return numbers | mask_statistics(forward, sample, config.model.threshold)
+
+
+def update(optimizer: torch.optim.Optimizer, losses: dict[str, Tensor]) -> None:
+    """Backward of the sum, one optimiser step."""
+    optimizer.zero_grad(set_to_none=True)
+    torch.stack(list(losses.values())).sum().backward()
+    optimizer.step()
+
+
+@torch.no_grad()
+def mask_statistics(forward: TrainingForward, sample: Sample, threshold: float) -> dict[str, float]:
+    """Where the driving masks stand.
+
+    Returns:
+        mask_mean: mean value; mask_motion_iou: overlap of mask > threshold with moving pixels;
+        mask_sign: mean over moving minus mean over still pixels, or where no camera stands
+        still, centre minus border; positive where 1 means foreground.
+    """
+    masks = torch.sigmoid(forward.driving_logits)
+    moving = reduced_target(sample.motion[1], masks) > 0.5
+    keep = sample.still[:, None, None, None] & torch.ones_like(moving)
+    over = masks > threshold
+    union = ((over | moving) & keep).sum().clamp(min=1)
+    numbers = {
+        "mask_mean": float(masks.mean()),
+        "mask_motion_iou": float((over & moving & keep).sum() / union),
+    }
+    if (moving & keep).any():
+        numbers["mask_sign"] = float(masks[moving & keep].mean() - masks[~moving & keep].mean())
+    else:
+        quarter = masks.shape[-1] // 4
+        inner = masks[..., quarter:-quarter, quarter:-quarter]
+        outer = (masks.sum() - inner.sum()) / (masks.numel() - inner.numel())
+        numbers["mask_sign"] = float(inner.mean() - outer)
+    return numbers
