@@ -1,0 +1,37 @@
+"""maskmotion: animate a picture with the motion of a video, on any background.
+
+    import maskmotion
+
+    maskmotion.animate("me.png", "dance.mp4", "out.mp4", background="beach.jpg")
+
+The public API, loaded when first used:
+
+- `animate`: from files to a file.
+- `load_model`: a shipped model by name, or a model folder.
+- `AnimationSession`: one source on one background, fed with driving frames as tensors.
+- `MaskMotionError` and its subclasses, in `maskmotion.errors`.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from maskmotion.errors import MaskMotionError
+
+if TYPE_CHECKING:
+    from maskmotion.checkpoint import load_model
+    from maskmotion.inference.animate import animate
+    from maskmotion.inference.session import AnimationSession
+
+__all__ = ["AnimationSession", "MaskMotionError", "animate", "load_model"]
+
+_HOMES = {
+    "animate": "maskmotion.inference.animate",
+    "load_model": "maskmotion.checkpoint",
+    "AnimationSession": "maskmotion.inference.session",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -96,9 +96,7 @@ def load_weights(model: Animator, tensors: dict[str, torch.Tensor], origin: str)
     Raises:
         ModelError: keys or shapes that do not fit.
     """
-    wanted = {
-        k: v for k, v in model.state_dict().items() if not k.endswith("num_batches_tracked")
-    }
+    wanted = {k: v for k, v in model.state_dict().items() if not k.endswith("num_batches_tracked")}
     wrong = sorted(wanted.keys() ^ tensors.keys()) or [
         k for k, v in wanted.items() if v.shape != tensors[k].shape
     ]
@@ -111,7 +109,12 @@ def load_weights(model: Animator, tensors: dict[str, torch.Tensor], origin: str)
 
 
 def read_config(folder: Path) -> ModelConfig:
-    """ModelConfig of a model folder.
+    """ModelConfig of a model folder; raises as `describe`."""
+    return describe(folder)[0]
+
+
+def describe(folder: Path) -> tuple[ModelConfig, dict[str, object]]:
+    """Configuration of a model folder, and the facts that `save_model` was told about it.
 
     Raises:
         ModelError: no readable config.json, or of another schema version.
@@ -119,7 +122,7 @@ def read_config(folder: Path) -> ModelConfig:
     path = Path(folder) / CONFIG_NAME
     try:
         data = json.loads(path.read_text())
-        schema, settings = data["schema"], data["model"]
+        schema, settings, about = data["schema"], data["model"], dict(data.get("about", {}))
     except FileNotFoundError:
         raise ModelError(
             f"{folder} is not a model folder: it has no {CONFIG_NAME}; give a folder that "
@@ -133,7 +136,7 @@ def read_config(folder: Path) -> ModelConfig:
             "upgrade maskmotion"
         )
     try:
-        return ModelConfig.model_validate(settings)
+        return ModelConfig.model_validate(settings), about
     except ValidationError as error:
         raise ModelError(f"{path}: {error.errors()[0]['msg']}") from None
 

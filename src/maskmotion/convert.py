@@ -13,7 +13,7 @@ from maskmotion.errors import ModelError
 from maskmotion.models.animator import Animator
 
 # released prefix -> ours; None: built by the released code but never called
-RENAMED = {
+RENAMED: dict[str, dict[str, str | None]] = {
     "generator": {
         "first.": "low_res.first.",
         "bottleneck.r": "low_res.bottleneck.",
@@ -112,4 +112,3 @@ def convert_checkpoint(path: Path, *, threshold: float = 60 / 255) -> Animator:
     model = Animator(ModelConfig(threshold=threshold, background_networks=swap))
     load_weights(model, tensors, str(path))
     return model.eval()
-

@@ -23,7 +23,13 @@ from cyclopts import App, CycloptsError
 from maskmotion.errors import InputError, MaskMotionError
 
 # The verb `name` is the function `name` of the module `maskmotion.cli.name`.
-VERBS = (("doctor", "Check this installation: versions, devices, codecs, models."),)
+VERBS = (
+    ("animate", "Animate a picture with the motion of a video, on any background."),
+    ("train", "Learn an object class from folders of clips."),
+    ("convert", "Turn a released checkpoint of Perturbed Masks into a model folder."),
+    ("models", "List the models that come with maskmotion, and your own."),
+    ("doctor", "Check this installation: versions, devices, codecs, models."),
+)
 
 ABOUT = """\
 Animate a picture with the motion of a video, on any background.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from maskmotion.errors import InputError, ModelError
-from maskmotion.inference.fit import Square, cover, cut, paste, square_of
+from maskmotion.inference.fit import cover, cut, paste, square_of
 from maskmotion.models.animator import Animation, Animator, BackgroundState, Swap, large
 
 BackgroundKind = Literal["scene", "class"]
@@ -84,6 +84,14 @@ class AnimationSession:
         if background is not None:
             self.background = self._encode_background(self._batched(background))
 
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """Height and width of the frames that come out, px."""
+        if self.keep_size:
+            height, width = self.canvas.shape[-2:]
+            return height, width
+        return self.size, self.size
+
     def animate(self, driving: Tensor, background: Tensor | None = None) -> Animated:
         """Animate the source with a batch of driving frames.
 
@@ -100,9 +108,7 @@ class AnimationSession:
             animation = self.model.animate(self.source, cut(driving, square, self.size))
             swap = None
             if scene is not None:
-                swap = self.model.swap_background(
-                    animation.high_res, animation.refined_mask, scene
-                )
+                swap = self.model.swap_background(animation.high_res, animation.refined_mask, scene)
             picture = swap.refined if swap else animation.high_res
             frames, alpha = picture.float(), large(animation.refined_mask.float())
             if self.keep_size:

@@ -4,6 +4,8 @@ Attribute names (`conv`, `norm`, `down_blocks`, `up_blocks`, ...) are the ones o
 checkpoints, so that conversion only renames prefixes.
 """
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -82,9 +84,7 @@ class Hourglass(nn.Module):
     ) -> None:
         super().__init__()
         wide = [in_channels] + [min(max_channels, expansion * 2 ** (i + 1)) for i in range(levels)]
-        self.down_blocks = nn.ModuleList(
-            DownBlock(a, b) for a, b in zip(wide[:-1], wide[1:], strict=True)
-        )
+        self.down_blocks = nn.ModuleList(DownBlock(a, b) for a, b in pairwise(wide))
         ups = []
         for level in reversed(range(levels)):
             doubled = skips and level < levels - 1
@@ -154,3 +154,8 @@ def resize(x: Tensor, size: int | tuple[int, int]) -> Tensor:
 def scaled(channels: int, width: float) -> int:
     """A channel count of the paper under the width multiplier, at least 1."""
     return max(1, round(channels * width))
+
+
+def channels_last(module: nn.Module) -> None:
+    """Lay a module's weights out as its convolutions run fastest, in place; values unchanged."""
+    module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs

@@ -20,6 +20,7 @@ from maskmotion.data.clips import find_clips
 from maskmotion.data.pairs import Batch, PairSampler
 from maskmotion.data.store import StoredClip, store_clips
 from maskmotion.errors import DataError, TrainingError
+from maskmotion.models.blocks import channels_last
 from maskmotion.training.losses import PerceptualLoss
 from maskmotion.training.memory import keep_freed_memory
 from maskmotion.training.preview import preview_columns, save_sheet
@@ -109,7 +110,8 @@ def train(
         seed=config.seed,
     )
     loss = PerceptualLoss(load_vgg(config.loss.vgg_layers, vgg_weights), config.loss)
-    loss = loss.to(device, memory_format=torch.channels_last)
+    loss.to(device)
+    channels_last(loss)
     state = _resume(config, folder, device, watcher)
     last = min(sampler.steps_per_epoch * config.schedule.epochs, max_steps or math.inf)
     preview = _preview_frames(test_clips, device)
@@ -140,8 +142,12 @@ def train(
     if state.step > first or not checkpoints(folder.checkpoints):
         state.save(folder.checkpoints)
         _preview(state, preview, folder)
-    save_model(state.model, folder.model, step=state.step, data=[str(p) for p in
-               (f.name for f in config.data.folders)])
+    save_model(
+        state.model,
+        folder.model,
+        step=state.step,
+        data=[str(p) for p in (f.name for f in config.data.folders)],
+    )
     return Result(reason, state.step, folder.model)
 
 
@@ -175,9 +181,7 @@ def _resume(
     return state
 
 
-def _settle_sign(
-    state: TrainingState, epoch: int, steps_per_epoch: int, watcher: Watcher
-) -> None:
+def _settle_sign(state: TrainingState, epoch: int, steps_per_epoch: int, watcher: Watcher) -> None:
     """Nothing in the losses says that 1 is the foreground; the rule that says it.
 
     When the refiner's first epoch begins, the only networks that have seen masks are l and h. If
@@ -240,7 +244,7 @@ def _stop_signals() -> Iterator[Callable[[], bool]]:
             signal.signal(kind, handler)
 
 
-def _preview_frames(clips: list[StoredClip], device: torch.device) -> tuple[Tensor, ...]:
+def _preview_frames(clips: list[StoredClip], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """The same source, driving and other_driving frames throughout a run, spread over clips."""
     rng = np.random.default_rng(0)
     order = rng.permutation(len(clips))
@@ -251,11 +255,14 @@ def _preview_frames(clips: list[StoredClip], device: torch.device) -> tuple[Tens
         [clip.frame(int(rng.integers(1, clip.length))) for clip in rows],
         [clip.frame(int(rng.integers(clip.length))) for clip in others],
     )
-    return tuple(
+    source, driving, other = (
         torch.from_numpy(np.stack(f)).permute(0, 3, 1, 2).to(device).float() / 255 for f in frames
     )
+    return source, driving, other
 
 
-def _preview(state: TrainingState, frames: tuple[Tensor, ...], folder: RunFolder) -> None:
+def _preview(
+    state: TrainingState, frames: tuple[Tensor, Tensor, Tensor], folder: RunFolder
+) -> None:
     columns = preview_columns(state.model, *frames, seed=state.config.seed)
     save_sheet(columns, folder.previews / f"step-{state.step:08d}.png")

@@ -68,8 +68,9 @@ def preview_columns(
 
 def sheet(columns: dict[str, Tensor]) -> Image.Image:
     """Labelled grid: one column an entry, one row a sample."""
-    pictures = [np.broadcast_to(to_uint8(x), (*x.shape[:1], *x.shape[2:], 3)) for x in
-                columns.values()]
+    pictures = [
+        np.broadcast_to(to_uint8(x), (*x.shape[:1], *x.shape[2:], 3)) for x in columns.values()
+    ]
     rows, height, width = pictures[0].shape[:3]
     page = Image.new("RGB", (width * len(pictures), height * rows + LABEL_PX), "white")
     draw = ImageDraw.Draw(page)

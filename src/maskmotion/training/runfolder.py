@@ -1,6 +1,7 @@
 """The folder of a training run: config.yaml, log.jsonl, previews/, checkpoints/, model/."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from maskmotion.checkpoint import write_atomically
@@ -48,7 +49,7 @@ class RunFolder:
             folder.mkdir(parents=True, exist_ok=True)
         write_atomically(self.config_path, lambda p: p.write_text(to_yaml(config)))
 
-    def log(self, entry: dict[str, object]) -> None:
+    def log(self, entry: Mapping[str, object]) -> None:
         """Append one JSON line."""
         with self.log_path.open("a") as file:
             file.write(json.dumps(entry) + "\n")

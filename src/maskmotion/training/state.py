@@ -12,6 +12,7 @@ from maskmotion.checkpoint import write_atomically
 from maskmotion.config import TrainConfig
 from maskmotion.errors import ModelError
 from maskmotion.models.animator import Animator
+from maskmotion.models.blocks import channels_last
 
 KEPT_CHECKPOINTS = 2
 
@@ -55,7 +56,8 @@ class TrainingState:
         self.config = config
         self.model = Animator(config.model)
         initialise(self.model, config)
-        self.model.to(device, memory_format=torch.channels_last)
+        self.model.to(device)
+        channels_last(self.model)
         self.step = 0
         self.evidence = 0.0
         networks: dict[str, nn.Module] = dict(self.model.named_children())

@@ -1,0 +1,129 @@
+"""`maskmotion train`: learn an object class from clips."""
+
+import re
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from maskmotion.cli.devices import pick_device
+from maskmotion.config import load_preset, override, validate
+from maskmotion.errors import ConfigError
+from maskmotion.training.loop import Progress, Watcher
+from maskmotion.training.loop import train as train_model
+
+TIME_UNITS_S = {"s": 1, "m": 60, "h": 3600}
+
+
+def train(
+    *,
+    data: Annotated[list[Path], Parameter(consume_multiple=True, negative="")],
+    out: Path,
+    preset: str = "tiny",
+    set_: Annotated[
+        list[str] | None, Parameter(name="--set", consume_multiple=True, negative="")
+    ] = None,
+    max_steps: int | None = None,
+    max_time: str | None = None,
+    seed: int = 0,
+    vgg_weights: Path | None = None,
+    device: str = "auto",
+) -> None:
+    """Learn an object class from folders of clips; the same command again goes on.
+
+    Example: maskmotion train --preset tiny --data my_clips --out runs/mine --max-time 2h
+
+    A folder holds clips, or folders train/ and test/ that do. A clip is a video file, a folder of
+    frames, or a picture of frames side by side. Clips that share the part of their names before
+    "#" show the same identity. Ctrl-C saves and leaves.
+
+    The run's folder holds config.yaml, log.jsonl, previews, checkpoints, and the trained model in
+    model/, which `maskmotion animate --model` takes.
+
+    Args:
+        data: folders of clips.
+        out: the run's folder.
+        preset: tiny or small, the paper's vox, taichi or bair, or a YAML file.
+        set_: change settings, such as schedule.batch_size=8 or model.image_size=256.
+        max_steps: leave when the run has taken this many steps in all.
+        max_time: leave after this time, such as 90s, 9m or 2h.
+        seed: decides initial weights, sample order and augmentation.
+        vgg_weights: VGG-19 weights of the perceptual loss (.pth or .safetensors); left out, they
+            are downloaded once.
+        device: auto, cpu, cuda or mps.
+    """
+    settings = override(load_preset(preset), set_ or [])
+    settings["seed"] = seed
+    settings.setdefault("data", {})["folders"] = [str(folder) for folder in data]
+    config = validate(settings, f"preset {preset}")
+    with Screen(sys.stderr) as screen:
+        result = train_model(
+            config,
+            out,
+            device=pick_device(device),
+            vgg_weights=vgg_weights,
+            max_steps=max_steps,
+            max_time_s=None if max_time is None else seconds(max_time),
+            watcher=screen,
+        )
+    reasons = {
+        "finished": "the schedule is finished",
+        "steps": "--max-steps is reached",
+        "time": "--max-time is over; the same command goes on",
+        "signal": "stopped and saved; the same command goes on",
+    }
+    sys.stdout.write(f"{result.model}: step {result.step}, {reasons[result.reason]}\n")
+
+
+def seconds(text: str) -> float:
+    """A time such as 90s, 9m or 1.5h in seconds; a bare number is seconds.
+
+    Raises:
+        ConfigError: anything else.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text.strip())
+    if not match:
+        raise ConfigError(f"--max-time takes a time such as 90s, 9m or 2h, not {text!r}")
+    return float(match[1]) * TIME_UNITS_S[match[2] or "s"]
+
+
+class Screen(Watcher):
+    """A progress bar on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, stream: object) -> None:
+        self.console = Console(file=stream)  # type: ignore[arg-type]
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TimeRemainingColumn(),
+        )
+        self.bar = Bar(*columns, console=self.console, disable=not self.console.is_terminal)
+        self.task = self.bar.add_task("reading clips", total=None)
+
+    def __enter__(self) -> "Screen":
+        self.bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.bar.stop()
+
+    def message(self, text: str) -> None:
+        """Print a sentence."""
+        self.console.print(text, markup=False, highlight=False)
+
+    def decoding(self, done: int, clips: int) -> None:
+        """Show how many clips are decoded."""
+        self.bar.update(self.task, completed=done, total=clips)
+
+    def step(self, progress: Progress) -> None:
+        """Show step, speed and losses."""
+        losses = " ".join(f"{name} {value:.3g}" for name, value in progress.losses.items())
+        text = f"epoch {progress.epoch} {progress.samples_per_s:.1f} samples/s {losses}"
+        self.bar.update(self.task, description=text, completed=progress.step, total=progress.last)
+        if not self.console.is_terminal and progress.step % 100 == 0:
+            self.message(f"step {progress.step}/{progress.last} {text}")
