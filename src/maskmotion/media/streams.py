@@ -1,0 +1,251 @@
+"""Videos that FFmpeg decodes: their streams, and their frames as they are displayed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal, cast
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.reformatter import Colorspace, VideoReformatter
+
+from maskmotion.errors import MediaError
+from maskmotion.media.files import require_file, require_size
+from maskmotion.media.frames import DEFAULT_FPS, Frame, VideoInfo
+from maskmotion.media.hdr import hlg_to_srgb, pq_to_srgb
+
+# libswscale's flags: bicubic, full chroma input and output, accurate rounding.
+SCALER = 0x4 | 0x2000 | 0x4000 | 0x40000
+# Transfer and matrix codes of ITU-T H.273, as video streams carry them.
+_TONE_MAPS = {16: pq_to_srgb, 18: hlg_to_srgb}
+_UNTAGGED = 2
+# FFmpeg's own VP8 and VP9 decoders drop the alpha that WebM carries beside the picture.
+_ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+_MAX_FPS = 1000
+
+
+@contextmanager
+def open_container(path: Path) -> Iterator[InputContainer]:
+    """Open a media file; what FFmpeg refuses becomes a MediaError."""
+    require_file(path)
+    try:
+        container = open_input(path)
+    except av.FFmpegError as error:
+        raise MediaError(
+            f"{path} is not a video that can be read, or is cut off ({error.strerror}); "
+            "convert it to .mp4 or download it again."
+        ) from error
+    with container:
+        yield container
+
+
+def open_input(path: Path) -> InputContainer:
+    """FFmpeg's own opening, and its own errors."""
+    name = str(path.absolute())  # never taken for a protocol, whatever colons are in it
+    try:
+        return av.open(name)
+    except UnicodeDecodeError:  # PyAV before 19 refuses tags that are not UTF-8
+        return av.open(name, metadata_errors="replace")
+
+
+def has_codec(name: str, mode: Literal["r", "w"]) -> bool:
+    """Whether this FFmpeg decodes ("r") or encodes ("w") with the named codec."""
+    try:
+        av.Codec(name, mode)
+    except ValueError:
+        return False
+    return True
+
+
+def picture_stream(container: InputContainer) -> av.VideoStream | None:
+    """The first video stream that is not a cover picture."""
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic and stream.codec_context:
+            return stream
+    return None
+
+
+def first_time_s(stream: av.VideoStream | av.AudioStream) -> Fraction:
+    """When a stream begins on its container's clock."""
+    return (stream.start_time or 0) * cast(Fraction, stream.time_base)
+
+
+def probe(path: Path) -> VideoInfo:
+    """Decode the first frame: only that tells the size as displayed, and that decoding works."""
+    with open_container(path) as container:
+        stream = _require_picture_stream(container, path)
+        first = next(_decoded(container, stream), None)
+        if first is None:
+            raise MediaError(
+                f"{path} has no frame that can be decoded; convert it to .mp4 or download it again."
+            )
+        width, height = _displayed_size(first, stream)
+        require_size(path, width, height)
+        fps = _fps(stream)
+        duration_s = _duration_s(container, stream)
+        estimate = None if duration_s is None else round(duration_s * fps)
+        return VideoInfo(
+            path=path,
+            width=width,
+            height=height,
+            fps=fps,
+            frames=stream.frames or estimate,
+            duration_s=duration_s,
+            has_audio=bool(container.streams.audio),
+            has_alpha=_has_alpha(first),
+        )
+
+
+def decode(info: VideoInfo) -> Iterator[Frame]:
+    """All frames of a probed video; each is held back until the next one tells its duration."""
+    nominal_s = float(1 / info.fps)
+    with open_container(info.path) as container:
+        stream = _require_picture_stream(container, info.path)
+        tick_s = cast(Fraction, stream.time_base)
+        scaler = VideoReformatter()
+        held: av.VideoFrame | None = None
+        held_s = start_s = 0.0
+        for frame in _decoded(container, stream):
+            if held is None:
+                start_s = _time_s(frame, tick_s, 0.0) or 0.0
+            else:
+                time_s = _time_s(frame, tick_s, start_s)
+                if time_s is None:
+                    time_s = held_s + nominal_s
+                elif time_s <= held_s:
+                    time_s = held_s + nominal_s / 10  # a damaged clock, running backwards
+                yield _displayed(held, info, scaler, held_s, time_s - held_s)
+                held_s = time_s
+            held = frame
+        if held is not None:
+            own_s = float((held.duration or 0) * tick_s)
+            yield _displayed(held, info, scaler, held_s, own_s or nominal_s)
+
+
+def _time_s(frame: av.VideoFrame, tick_s: Fraction, start_s: float) -> float | None:
+    return None if frame.pts is None else float(frame.pts * tick_s) - start_s
+
+
+def _require_picture_stream(container: InputContainer, path: Path) -> av.VideoStream:
+    stream = picture_stream(container)
+    if stream is None:
+        raise MediaError(f"{path} has no video stream; choose a file with moving pictures.")
+    return stream
+
+
+def _decoded(container: InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+    decoder = stream.codec_context
+    alpha_mode = {key.lower(): value for key, value in stream.metadata.items()}.get("alpha_mode")
+    if alpha_mode == "1" and decoder.codec.canonical_name in _ALPHA_DECODERS:
+        name = _ALPHA_DECODERS[decoder.codec.canonical_name]
+        if has_codec(name, "r"):
+            decoder = cast(av.VideoCodecContext, av.CodecContext.create(name, "r"))
+    decoder.thread_type = "AUTO"
+    for packet in _packets(container, stream):
+        try:
+            frames = decoder.decode(packet)
+        except av.FFmpegError:
+            continue  # one damaged packet; the following ones may be whole
+        yield from frames
+
+
+def _packets(container: InputContainer, stream: av.VideoStream) -> Iterator[av.Packet | None]:
+    """The stream's packets, then None, which makes the decoder give out its last frames."""
+    try:
+        for packet in container.demux(stream):
+            if packet.size:
+                yield packet
+    except av.FFmpegError:
+        pass  # the file is cut off: what came before still plays
+    yield None
+
+
+def _displayed(
+    frame: av.VideoFrame,
+    info: VideoInfo,
+    scaler: VideoReformatter,
+    time_s: float,
+    duration_s: float,
+) -> Frame:
+    """Convert a decoded frame to upright RGB with square pixels."""
+    matrix = _display_matrix(frame)
+    width, height = info.width, info.height
+    if _swaps_axes(matrix):
+        width, height = height, width
+    tone_map = _TONE_MAPS.get(frame.color_trc)
+    wide, narrow = ("rgba64le", "rgba") if info.has_alpha else ("rgb48le", "rgb24")
+    pixels = scaler.reformat(
+        frame,
+        width=width,
+        height=height,
+        format=wide if tone_map else narrow,
+        src_colorspace=_guessed_matrix(frame),
+        interpolation=SCALER,
+    ).to_ndarray()
+    pixels = _oriented(pixels, matrix)
+    image, alpha = np.ascontiguousarray(pixels[..., :3]), None
+    if info.has_alpha:
+        alpha = np.ascontiguousarray(pixels[..., 3])
+    if tone_map:
+        image, alpha = tone_map(image), None if alpha is None else (alpha // 256).astype(np.uint8)
+    return Frame(image, alpha, time_s, duration_s)
+
+
+def _guessed_matrix(frame: av.VideoFrame) -> Colorspace | None:
+    """The YUV matrix of an untagged frame, by its size as players do; None: as tagged."""
+    if frame.colorspace != _UNTAGGED or frame.format.is_rgb:
+        return None
+    if frame.color_trc in _TONE_MAPS:
+        return Colorspace.BT2020
+    return Colorspace.ITU709 if frame.height >= 720 else Colorspace.ITU601
+
+
+def _has_alpha(frame: av.VideoFrame) -> bool:
+    return frame.format.has_palette or any(part.is_alpha for part in frame.format.components)
+
+
+def _displayed_size(frame: av.VideoFrame, stream: av.VideoStream) -> tuple[int, int]:
+    width = round(frame.width * (stream.sample_aspect_ratio or 1))
+    if _swaps_axes(_display_matrix(frame)):
+        return frame.height, width
+    return width, frame.height
+
+
+def _display_matrix(frame: av.VideoFrame) -> np.ndarray:
+    """The 2x2 matrix that takes stored to displayed coordinates; y points down in both."""
+    data = frame.side_data.get("DISPLAYMATRIX")
+    if data is None:
+        return np.eye(2)
+    return np.frombuffer(cast(bytes, data), np.int32).reshape(3, 3)[:2, :2].T / 65536
+
+
+def _swaps_axes(matrix: np.ndarray) -> bool:
+    return bool(abs(matrix[0, 1]) > abs(matrix[0, 0]))
+
+
+def _oriented(pixels: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Turn and mirror by quarter turns; a display matrix in a file holds nothing else."""
+    if _swaps_axes(matrix):
+        pixels = pixels.swapaxes(0, 1)
+        matrix = matrix[:, ::-1]
+    if matrix[0, 0] < 0:
+        pixels = pixels[:, ::-1]
+    if matrix[1, 1] < 0:
+        pixels = pixels[::-1]
+    return pixels
+
+
+def _fps(stream: av.VideoStream) -> Fraction:
+    for rate in (stream.average_rate, stream.guessed_rate):
+        if rate and 0 < rate <= _MAX_FPS:
+            return rate
+    return DEFAULT_FPS
+
+
+def _duration_s(container: InputContainer, stream: av.VideoStream) -> float | None:
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    return container.duration / av.time_base if container.duration else None
