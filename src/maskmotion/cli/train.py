@@ -1,7 +1,9 @@
 """`maskmotion train`: learn an object class from clips."""
 
+import math
 import re
 import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +19,8 @@ from maskmotion.training.loop import Progress, Watcher
 from maskmotion.training.loop import train as train_model
 
 TIME_UNITS_S = {"s": 1, "m": 60, "h": 3600}
+REPORT_EVERY_S = 60  # where no progress bar is shown
+SPEED_OVER_S = 300  # time over which the bar measures the speed
 
 
 def train(
@@ -29,7 +33,7 @@ def train(
     ] = None,
     max_steps: int | None = None,
     max_time: str | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     vgg_weights: Path | None = None,
     device: str = "auto",
 ) -> None:
@@ -51,14 +55,18 @@ def train(
         set_: change settings, such as schedule.batch_size=8 or model.image_size=256.
         max_steps: leave when the run has taken this many steps in all.
         max_time: leave after this time, such as 90s, 9m or 2h.
-        seed: decides initial weights, sample order and augmentation.
+        seed: decides initial weights, sample order and augmentation; left out, the preset's or 0.
         vgg_weights: VGG-19 weights of the perceptual loss (.pth or .safetensors); left out, they
             are downloaded once.
         device: auto, cpu, cuda or mps.
     """
     settings = override(load_preset(preset), set_ or [])
-    settings["seed"] = seed
-    settings.setdefault("data", {})["folders"] = [str(folder) for folder in data]
+    if seed is not None:
+        settings["seed"] = seed
+    # Absolute, so that the run can go on from any working directory.
+    section = settings.get("data") or {}
+    if isinstance(section, dict):
+        settings["data"] = section | {"folders": [str(folder.resolve()) for folder in data]}
     config = validate(settings, f"preset {preset}")
     with Screen(sys.stderr) as screen:
         result = train_model(
@@ -71,7 +79,7 @@ def train(
             watcher=screen,
         )
     reasons = {
-        "finished": "the schedule is finished",
+        "finished": "the schedule is finished; schedule.epochs makes it longer",
         "steps": "--max-steps is reached",
         "time": "--max-time is over; the same command goes on",
         "signal": "stopped and saved; the same command goes on",
@@ -102,7 +110,13 @@ class Screen(Watcher):
             TextColumn("{task.completed:.0f}/{task.total:.0f}"),
             TimeRemainingColumn(),
         )
-        self.bar = Bar(*columns, console=self.console, disable=not self.console.is_terminal)
+        self.bar = Bar(
+            *columns,
+            console=self.console,
+            disable=not self.console.is_terminal,
+            speed_estimate_period=SPEED_OVER_S,
+        )
+        self.reported_at = -math.inf
         self.task = self.bar.add_task("reading clips", total=None)
 
     def __enter__(self) -> "Screen":
@@ -114,7 +128,7 @@ class Screen(Watcher):
 
     def message(self, text: str) -> None:
         """Print a sentence."""
-        self.console.print(text, markup=False, highlight=False)
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def decoding(self, done: int, clips: int) -> None:
         """Show how many clips are decoded."""
@@ -125,5 +139,8 @@ class Screen(Watcher):
         losses = " ".join(f"{name} {value:.3g}" for name, value in progress.losses.items())
         text = f"epoch {progress.epoch} {progress.samples_per_s:.1f} samples/s {losses}"
         self.bar.update(self.task, description=text, completed=progress.step, total=progress.last)
-        if not self.console.is_terminal and progress.step % 100 == 0:
+        now = time.monotonic()
+        late = now - self.reported_at > REPORT_EVERY_S or progress.step == progress.last
+        if late and not self.console.is_terminal:
+            self.reported_at = now
             self.message(f"step {progress.step}/{progress.last} {text}")

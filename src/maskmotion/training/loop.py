@@ -1,25 +1,27 @@
 """The training loop: one run, started, resumed and left at any moment."""
 
+import hashlib
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from maskmotion.checkpoint import save_model
 from maskmotion.config import TrainConfig
-from maskmotion.data.clips import find_clips
+from maskmotion.data.clips import Clip, find_clips
 from maskmotion.data.pairs import Batch, PairSampler
 from maskmotion.data.store import StoredClip, store_clips
-from maskmotion.errors import DataError, TrainingError
+from maskmotion.errors import ConfigError, DataError, InputError, ModelError, TrainingError
 from maskmotion.models.blocks import channels_last
 from maskmotion.training.losses import PerceptualLoss
 from maskmotion.training.memory import keep_freed_memory
@@ -31,6 +33,7 @@ from maskmotion.training.vgg import load_vgg
 
 PREVIEW_SAMPLES = 6
 EVIDENCE_MEMORY = 0.98  # running mean of mask_sign
+UNSTABLE = "start anew with a lower schedule.learning_rate or run.precision=float32"
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,10 @@ class Progress:
 
 @dataclass(frozen=True)
 class Result:
-    """How a call of `train` ended: "finished", "steps", "time" or "signal"."""
+    """How a call of `train` ended.
+
+    reason: "finished" (the whole schedule), "steps" (max_steps), "time" (max_time_s) or "signal".
+    """
 
     reason: str
     step: int
@@ -90,38 +96,47 @@ def train(
         max_time_s: leave after this many seconds of this call.
         watcher: told of progress.
     Raises:
-        InputError: settings, clips or weights that cannot be used.
-        TrainingError: a loss is no longer finite.
+        InputError: settings, clips or weights that cannot be used, or a disk that is full.
+        TrainingError: a loss or a weight is no longer finite.
+        KeyboardInterrupt: Ctrl-C or SIGTERM before the first step; later ones save and leave.
     Source: Perturbed Masks, section 3; METHOD, Data flow.
     """
     started = time.monotonic()
     watcher = watcher or Watcher()
+    if max_steps is not None and max_steps < 1:
+        raise ConfigError(f"--max-steps takes a number of steps from 1, not {max_steps}")
     keep_freed_memory()
     folder = RunFolder(out)
-    folder.open(config)
+    folder.check(config)
+    found, found_test = _found(config, "train"), _found(config, "test")
     device = torch.device(device)
-    clips = _clips(config, "train", folder, watcher)
-    test_clips = _clips(config, "test", folder, watcher) or clips
-    sampler = PairSampler(
-        clips,
-        batch_size=config.schedule.batch_size,
-        repeats=config.data.repeats,
-        candidates=config.data.pair_candidates,
-        seed=config.seed,
-    )
-    loss = PerceptualLoss(load_vgg(config.loss.vgg_layers, vgg_weights), config.loss)
-    loss.to(device)
-    channels_last(loss)
-    state = _resume(config, folder, device, watcher)
-    last = min(sampler.steps_per_epoch * config.schedule.epochs, max_steps or math.inf)
-    preview = _preview_frames(test_clips, device)
-    reason = "finished" if last != max_steps else "steps"
-    saved_at = began = time.monotonic()
-    first = state.step
-    with _stop_signals() as stopped, _prefetched(sampler, first) as batches:
+    with _stop_signals() as stop, ExitStack() as stack:
+        loss = PerceptualLoss(load_vgg(config.loss.vgg_layers, vgg_weights), config.loss)
+        loss.to(device)
+        channels_last(loss)
+        stack.enter_context(folder.held(config))
+        clips = _stored(found, "train", config, folder, watcher)
+        test_clips = _stored(found_test, "test", config, folder, watcher) or clips
+        sampler = PairSampler(
+            clips,
+            batch_size=config.schedule.batch_size,
+            repeats=config.data.repeats,
+            candidates=config.data.pair_candidates,
+            seed=config.seed,
+        )
+        state = _resume(config, folder, device, watcher)
+        _note_clips(state, clips, watcher)
+        whole = sampler.steps_per_epoch * config.schedule.epochs
+        last = min(whole, max_steps or whole)
+        preview = _preview_frames(test_clips, device)
+        batches = stack.enter_context(_prefetched(sampler, state.step))
+        reason = "steps"
+        saved_at = began = time.monotonic()
+        first = state.step
+        stop.saves = True
         while state.step < last:
             epoch = state.step // sampler.steps_per_epoch
-            _settle_sign(state, epoch, sampler.steps_per_epoch, watcher)
+            _settle_sign(state, sampler.steps_per_epoch, watcher)
             sample = prepare(next(batches), config, state.step, device)
             losses = train_step(state, sample, loss, epoch=epoch)
             _check_finite(losses, state.step, folder)
@@ -130,34 +145,38 @@ def train(
             now = time.monotonic()
             speed = (state.step - first) * config.schedule.batch_size / (now - began)
             folder.log({"step": state.step, "epoch": epoch, "samples_per_s": speed} | losses)
-            watcher.step(Progress(state.step, int(last), epoch, speed, losses))
+            watcher.step(Progress(state.step, last, epoch, speed, losses))
             if state.step % config.run.preview_steps == 0:
                 _preview(state, preview, folder)
             if now - saved_at > 60 * config.run.checkpoint_minutes:
-                state.save(folder.checkpoints)
+                _save(state, folder)
                 saved_at = now
-            if stopped() or (max_time_s is not None and now - started > max_time_s):
-                reason = "signal" if stopped() else "time"
+            if stop.asked or (max_time_s is not None and now - started > max_time_s):
+                reason = "signal" if stop.asked else "time"
                 break
-    if state.step > first or not checkpoints(folder.checkpoints):
-        state.save(folder.checkpoints)
-        _preview(state, preview, folder)
-    save_model(
-        state.model,
-        folder.model,
-        step=state.step,
-        data=[str(p) for p in (f.name for f in config.data.folders)],
-    )
-    return Result(reason, state.step, folder.model)
+        _save(state, folder)
+        if state.step > first:
+            _preview(state, preview, folder)
+    return Result("finished" if state.step >= whole else reason, state.step, folder.model)
 
 
-def _clips(
-    config: TrainConfig, split: str, folder: RunFolder, watcher: Watcher
-) -> list[StoredClip]:
+def _found(config: TrainConfig, split: str) -> list[Clip]:
     if not config.data.folders:
         raise DataError("no clips to train on were named; give a folder of clips with --data")
     found = [clip for path in config.data.folders for clip in find_clips(path, split)]
-    if split == "test" and not found:
+    if split == "train" and not found:
+        names = ", ".join(str(path) for path in config.data.folders)
+        raise DataError(
+            f"there is nothing to train on in {names}; a folder of clips holds video files, "
+            "folders of frames, or folders train/ and test/ that do"
+        )
+    return found
+
+
+def _stored(
+    found: list[Clip], split: str, config: TrainConfig, folder: RunFolder, watcher: Watcher
+) -> list[StoredClip]:
+    if not found:
         return []
     cache = config.data.cache or folder.path / "frames"
     clips, problems = store_clips(found, config.model.image_size, cache, watcher.decoding)
@@ -172,16 +191,60 @@ def _clips(
 def _resume(
     config: TrainConfig, folder: RunFolder, device: torch.device, watcher: Watcher
 ) -> TrainingState:
+    """The newest checkpoint that is whole; a broken one, as a bad disk leaves, is set aside."""
     state = TrainingState(config, device)
     found = checkpoints(folder.checkpoints)
-    if found:
-        state.load(found[-1])
+    while found:
+        path = found.pop()
+        try:
+            state.load(path)
+        except ModelError as error:
+            if not found:
+                raise ModelError(
+                    f"{error}, and there is none before it; give another --out to start anew"
+                ) from None
+            aside = path.with_suffix(".broken")
+            path.replace(aside)
+            watcher.message(f"{error}; it is kept as {aside.name}")
+            continue
         watcher.message(f"goes on from step {state.step}")
+        break
     folder.rewind_log(state.step)
     return state
 
 
-def _settle_sign(state: TrainingState, epoch: int, steps_per_epoch: int, watcher: Watcher) -> None:
+def _note_clips(state: TrainingState, clips: list[StoredClip], watcher: Watcher) -> None:
+    """Tell of clips that came or went since the run was left: its epochs are others now."""
+    listed = repr([(clip.identity, clip.length) for clip in clips])
+    digest = hashlib.sha256(listed.encode()).hexdigest()
+    if state.clips not in ("", digest):
+        watcher.message(
+            "the clips are not those that the run was left with; it goes on with what is there"
+        )
+    state.clips = digest
+
+
+def _save(state: TrainingState, folder: RunFolder) -> None:
+    """Checkpoint and model folder, unless training has ruined the weights."""
+    if not state.is_finite():
+        raise TrainingError(
+            f"the weights are not finite after step {state.step}; {folder.path} keeps its last "
+            f"checkpoint: {UNSTABLE}"
+        )
+    try:
+        state.save(folder.checkpoints)
+        names = [path.name for path in state.config.data.folders]
+        save_model(state.model, folder.model, step=state.step, data=names)
+    except torch.OutOfMemoryError:
+        raise
+    except (OSError, RuntimeError, SafetensorError) as error:  # torch: RuntimeError on full disks
+        raise InputError(
+            f"{folder.path} cannot be written ({error}); free some space, then the same command "
+            "goes on from the last checkpoint"
+        ) from None
+
+
+def _settle_sign(state: TrainingState, steps_per_epoch: int, watcher: Watcher) -> None:
     """Nothing in the losses says that 1 is the foreground; the rule that says it.
 
     When the refiner's first epoch begins, the only networks that have seen masks are l and h. If
@@ -200,7 +263,7 @@ def _check_finite(losses: dict[str, float], step: int, folder: RunFolder) -> Non
     if bad:
         raise TrainingError(
             f"the loss {bad[0]} is not finite in step {step + 1}; {folder.path} keeps its last "
-            "checkpoint: lower schedule.learning_rate, or use run.precision=float32"
+            f"checkpoint: {UNSTABLE}"
         )
 
 
@@ -221,24 +284,31 @@ def _prefetched(sampler: PairSampler, step: int) -> Iterator[Iterator[Batch]]:
         yield batches()
 
 
-@contextmanager
-def _stop_signals() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C and SIGTERM ask for a save after the step; a second Ctrl-C leaves at once."""
-    received: list[int] = []
+class _Stop:
+    """What Ctrl-C and SIGTERM do: once `saves` is set, the first sets `asked`; else they raise."""
 
-    def note(number: int, frame: FrameType | None) -> None:
-        if received:
+    def __init__(self) -> None:
+        self.saves = False
+        self.asked = False
+
+    def note(self, number: int, frame: FrameType | None) -> None:
+        if self.asked or not self.saves:
             raise KeyboardInterrupt
-        received.append(number)
+        self.asked = True
 
+
+@contextmanager
+def _stop_signals() -> Iterator[_Stop]:
+    """Ctrl-C and SIGTERM ask for a save after the step; a second one leaves at once."""
+    stop = _Stop()
     kinds = (signal.SIGINT, signal.SIGTERM)
     try:
-        before = [signal.signal(kind, note) for kind in kinds]
+        before = [signal.signal(kind, stop.note) for kind in kinds]
     except ValueError:  # not the main thread: whoever runs it stops it by max_time_s
-        yield lambda: False
+        yield stop
         return
     try:
-        yield lambda: bool(received)
+        yield stop
     finally:
         for kind, handler in zip(kinds, before, strict=True):
             signal.signal(kind, handler)

@@ -1,14 +1,20 @@
 """The folder of a training run: config.yaml, log.jsonl, previews/, checkpoints/, model/."""
 
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+
+from pydantic import BaseModel
 
 from maskmotion.checkpoint import write_atomically
 from maskmotion.config import TrainConfig, parse_yaml, to_yaml, validate
 from maskmotion.errors import ConfigError, InputError
+from maskmotion.training.state import checkpoints
 
-FREE_SECTIONS = ("run",)  # settings that may change when a run goes on
+# Settings that may change when a run goes on: they leave what was learned so far as it is.
+FREE_KEYS = {"run.checkpoint_minutes", "run.preview_steps", "data.cache", "schedule.epochs"}
 
 
 class RunFolder:
@@ -30,24 +36,47 @@ class RunFolder:
         self.previews = self.path / "previews"
         self.model = self.path / "model"
 
-    def open(self, config: TrainConfig) -> None:
-        """Start a run, or make sure that it goes on with the settings it was started with.
+    def check(self, config: TrainConfig) -> None:
+        """Make sure that a run goes on with the settings it was started with; writes nothing.
+
+        A run that left before its first checkpoint is none.
 
         Raises:
             ConfigError: the folder holds a run of other settings.
         """
-        if self.config_path.exists():
-            text = self.config_path.read_text()
-            started = validate(parse_yaml(text, str(self.config_path)), str(self.config_path))
-            changed = differences(started, config)
-            if changed:
-                raise ConfigError(
-                    f"{self.path} holds a run with other settings ({'; '.join(changed)}); give "
-                    "the same settings to go on, or another --out to start anew"
-                )
+        if not checkpoints(self.checkpoints) or not self.config_path.exists():
+            return
+        text = self.config_path.read_text()
+        started = validate(parse_yaml(text, str(self.config_path)), str(self.config_path))
+        changed = differences(started, config)
+        if changed:
+            raise ConfigError(
+                f"{self.path} holds a run with other settings ({'; '.join(changed)}); give "
+                "the same settings to go on, or another --out to start anew"
+            )
+
+    @contextmanager
+    def held(self, config: TrainConfig) -> Iterator[None]:
+        """Make the folder ready for `config`, and keep other processes out meanwhile.
+
+        Raises:
+            ConfigError: as `check`.
+            InputError: another process trains in this folder.
+        """
         for folder in (self.checkpoints, self.previews):
             folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(self.config_path, lambda p: p.write_text(to_yaml(config)))
+        with (self.path / ".lock").open("w") as file:
+            if not _locked(file.fileno()):
+                raise InputError(
+                    f"another `maskmotion train` is at work in {self.path}; wait for it, or give "
+                    "another --out"
+                )
+            self.check(config)  # once more: another process may have been here meanwhile
+            for folder in (self.path, self.checkpoints, self.previews, self.model):
+                for left in folder.glob(".*.tmp"):  # of a process killed while it wrote
+                    left.unlink()
+            write_atomically(self.config_path, lambda p: p.write_text(to_yaml(config)))
+            yield
 
     def log(self, entry: Mapping[str, object]) -> None:
         """Append one JSON line."""
@@ -68,19 +97,49 @@ class RunFolder:
         write_atomically(self.log_path, lambda p: p.write_text("".join(kept)))
 
 
+def _locked(descriptor: int) -> bool:
+    """Lock an open file until it is closed; False where another process holds it."""
+    if sys.platform == "win32":
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
+
+
 def differences(started: TrainConfig, config: TrainConfig) -> list[str]:
     """Settings that differ, as `section.key: old -> new`, but for those that are free to."""
-    found = []
+    old, new = _flat(started), _flat(config)
+    return [
+        f"{key}: {_shown(old[key])} -> {_shown(new[key])}"
+        for key in old
+        if key not in FREE_KEYS and _absolute(old[key]) != _absolute(new[key])
+    ]
+
+
+def _flat(config: TrainConfig) -> dict[str, object]:
+    """Settings by `section.key`."""
+    flat: dict[str, object] = {}
     for section in TrainConfig.model_fields:
-        if section in FREE_SECTIONS:
-            continue
-        old, new = getattr(started, section), getattr(config, section)
-        if old == new:
-            continue
-        if not hasattr(old, "model_fields_set"):
-            found.append(f"{section}: {old} -> {new}")
-            continue
-        for key in type(old).model_fields:
-            if getattr(old, key) != getattr(new, key):
-                found.append(f"{section}.{key}: {getattr(old, key)} -> {getattr(new, key)}")
-    return found
+        value = getattr(config, section)
+        if isinstance(value, BaseModel):
+            flat |= {f"{section}.{key}": getattr(value, key) for key in type(value).model_fields}
+        else:
+            flat[section] = value
+    return flat
+
+
+def _absolute(value: object) -> object:
+    """A setting with its paths made absolute, so that two names of one folder are equal."""
+    if isinstance(value, tuple):
+        return tuple(_absolute(part) for part in value)
+    return value.resolve() if isinstance(value, Path) else value
+
+
+def _shown(value: object) -> str:
+    return f"[{', '.join(map(str, value))}]" if isinstance(value, tuple) else str(value)

@@ -15,6 +15,7 @@ from maskmotion.models.animator import Animator
 from maskmotion.models.blocks import channels_last
 
 KEPT_CHECKPOINTS = 2
+UNREADABLE = (OSError, EOFError, pickle.UnpicklingError)  # OSError: some cut files, broken disks
 
 
 def generator_for(device: torch.device, *parts: object) -> torch.Generator:
@@ -49,7 +50,8 @@ class TrainingState:
         device: where the networks live.
 
     main optimises m, r, l, h; background optimises BGBase and BGRefine, None without them.
-    step counts finished steps. evidence is the running sign evidence of the masks, see loop.
+    step counts finished steps. evidence is the running sign evidence of the masks, see loop. clips
+    says what was trained on, "" where nothing was yet.
     """
 
     def __init__(self, config: TrainConfig, device: torch.device) -> None:
@@ -60,6 +62,7 @@ class TrainingState:
         channels_last(self.model)
         self.step = 0
         self.evidence = 0.0
+        self.clips = ""
         networks: dict[str, nn.Module] = dict(self.model.named_children())
         backgrounds = {"background_base", "background_refiner"}
         self.main = self._adam([n for name, n in networks.items() if name not in backgrounds])
@@ -96,11 +99,16 @@ class TrainingState:
                 if "exp_avg" in moments:
                     moments["exp_avg"].neg_()
 
+    def is_finite(self) -> bool:
+        """Whether all weights and BatchNorm statistics are numbers."""
+        return all(bool(x.isfinite().all()) for x in self.model.state_dict().values())
+
     def save(self, folder: Path) -> Path:
         """Write step-XXXXXXXX.pt beside and rename; the older ones but one are deleted."""
         content = {
             "step": self.step,
             "evidence": self.evidence,
+            "clips": self.clips,
             "model": self.model.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers()],
         }
@@ -114,7 +122,7 @@ class TrainingState:
         """Go on from a checkpoint.
 
         Raises:
-            ModelError: the file is broken or of other settings.
+            ModelError: the file is broken or of other settings; the state is then undefined.
         """
         try:
             content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
@@ -122,12 +130,13 @@ class TrainingState:
             for optimizer, saved in zip(self.optimizers(), content["optimizers"], strict=True):
                 optimizer.load_state_dict(saved)
             self.step, self.evidence = content["step"], content["evidence"]
-        except (pickle.UnpicklingError, RuntimeError, ValueError, KeyError, EOFError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise ModelError(
-                f"the checkpoint {path} cannot be used ({reason}); delete it to go on from the "
-                "one before it"
-            ) from None
+            self.clips = content.get("clips", "")
+        except (torch.OutOfMemoryError, PermissionError):
+            raise  # the file may be whole
+        except (*UNREADABLE, RuntimeError, ValueError, KeyError, TypeError) as error:
+            words = "" if isinstance(error, pickle.UnpicklingError) else str(error).strip()
+            reason = words.splitlines()[0] if words else "no file of tensors"
+            raise ModelError(f"the checkpoint {path} cannot be used ({reason})") from None
 
 
 def checkpoints(folder: Path) -> list[Path]:

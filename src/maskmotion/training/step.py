@@ -134,19 +134,20 @@ def mask_statistics(forward: TrainingForward, sample: Sample, threshold: float) 
     Returns:
         mask_mean: mean value; mask_motion_iou: overlap of mask > threshold with moving pixels;
         mask_sign: mean over moving minus mean over still pixels, or where no camera stands
-        still, centre minus border; positive where 1 means foreground.
+        still or nothing or all moves, centre minus border; positive where 1 means foreground.
     """
     masks = torch.sigmoid(forward.driving_logits)
-    moving = reduced_target(sample.motion[1], masks) > 0.5
-    keep = sample.still[:, None, None, None] & torch.ones_like(moving)
+    changed = reduced_target(sample.motion[1], masks) > 0.5
+    keep = sample.still[:, None, None, None] & torch.ones_like(changed)
+    moving, resting = changed & keep, ~changed & keep
     over = masks > threshold
-    union = ((over | moving) & keep).sum().clamp(min=1)
+    union = ((over & keep) | moving).sum().clamp(min=1)
     numbers = {
         "mask_mean": float(masks.mean()),
-        "mask_motion_iou": float((over & moving & keep).sum() / union),
+        "mask_motion_iou": float((over & moving).sum() / union),
     }
-    if (moving & keep).any():
-        numbers["mask_sign"] = float(masks[moving & keep].mean() - masks[~moving & keep].mean())
+    if moving.any() and resting.any():
+        numbers["mask_sign"] = float(masks[moving].mean() - masks[resting].mean())
     else:
         quarter = masks.shape[-1] // 4
         inner = masks[..., quarter:-quarter, quarter:-quarter]

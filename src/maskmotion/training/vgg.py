@@ -1,5 +1,9 @@
 """VGG-19 up to its last needed layer, frozen; torchvision's key names."""
 
+import pickle
+import sys
+from contextlib import redirect_stdout
+from http.client import HTTPException
 from pathlib import Path
 
 import torch
@@ -91,14 +95,17 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
         if Path(path).suffix == ".safetensors":
             return load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:  # torch's own words are long, and advise what is not safe
+        raise ConfigError(f"the VGG weights {path} cannot be read (no file of tensors)") from None
     except Exception as error:
         raise ConfigError(f"the VGG weights {path} cannot be read ({error})") from None
 
 
 def _download() -> dict[str, Tensor]:
     try:
-        return load_state_dict_from_url(WEIGHTS_URL, map_location="cpu", check_hash=True)
-    except OSError as error:
+        with redirect_stdout(sys.stderr):  # torch announces the download
+            return load_state_dict_from_url(WEIGHTS_URL, map_location="cpu", check_hash=True)
+    except (OSError, HTTPException, RuntimeError) as error:  # RuntimeError: another hash
         raise ConfigError(
             f"the VGG-19 weights could not be downloaded from {WEIGHTS_URL} ({error}); "
             "fetch that file on another machine and give it with --vgg-weights FILE"

@@ -1,0 +1,98 @@
+"""One training step: what it adds up, what it reports, what it leaves alone."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from maskmotion.config import TrainConfig
+from maskmotion.data.pairs import Batch
+from maskmotion.models.animator import TrainingForward
+from maskmotion.training.step import Sample, mask_statistics, prepare
+
+CPU = torch.device("cpu")
+
+
+def batch(still: tuple[bool, ...] = (True, True)) -> Batch:
+    generator = torch.Generator().manual_seed(0)
+    source, driving, median = (
+        torch.randint(256, (2, 3, 128, 128), generator=generator, dtype=torch.uint8)
+        for _ in range(3)
+    )
+    return Batch(source, driving, median, torch.tensor(still))
+
+
+def test_prepare_is_a_function_of_seed_and_step() -> None:
+    settings = TrainConfig()
+    first = prepare(batch(), settings, 3, CPU)
+    again = prepare(batch(), settings, 3, CPU)
+    later = prepare(batch(), settings, 4, CPU)
+    for name in ("source", "driving", "target"):
+        assert torch.equal(getattr(first, name), getattr(again, name))
+        assert not torch.equal(getattr(first, name), getattr(later, name))
+        assert getattr(first, name).min() >= 0
+        assert getattr(first, name).max() <= 1
+
+
+def test_without_jitter_target_is_driving_and_a_flip_turns_all_alike() -> None:
+    settings = TrainConfig.model_validate({"data": {"jitter": 0}})
+    frames = batch()
+    flipped = set()
+    for step in range(8):
+        sample = prepare(frames, settings, step, CPU)
+        torch.testing.assert_close(sample.target, sample.driving, atol=1e-5, rtol=0)
+        for index in range(2):
+            source, driving = frames.source[index] / 255, frames.driving[index] / 255
+            turned = not torch.allclose(sample.source[index], source, atol=1e-4)
+            flipped.add(turned)
+            wanted = (source.flip(-1), driving.flip(-1)) if turned else (source, driving)
+            for found, frame in zip((sample.source, sample.driving), wanted, strict=True):
+                torch.testing.assert_close(found[index], frame, atol=1e-4, rtol=0)
+    assert flipped == {True, False}
+
+
+def test_target_wears_the_colours_of_source() -> None:
+    frames = batch()
+    frames = replace(frames, driving=frames.source)
+    sample = prepare(frames, TrainConfig(), 0, CPU)
+    assert torch.equal(sample.target, sample.source)
+    assert not torch.allclose(sample.driving, sample.source)
+
+
+def forward_of(logits: torch.Tensor) -> TrainingForward:
+    nothing = torch.zeros(1)
+    return TrainingForward(nothing, logits, nothing, nothing, nothing, nothing, None, None)
+
+
+def sample_of(moving: torch.Tensor, still: tuple[bool, ...]) -> Sample:
+    nothing = torch.zeros(1)
+    return Sample(nothing, nothing, nothing, (nothing, moving), torch.tensor(still))
+
+
+def test_mask_statistics_of_a_known_mask() -> None:
+    moving = torch.zeros(1, 1, 128, 128)
+    moving[..., :64] = 1  # the left half
+    logits = torch.full((1, 1, 32, 32), -20.0)
+    logits[..., :8] = 20  # the left quarter
+    numbers = mask_statistics(forward_of(logits), sample_of(moving, (True,)), 0.2)
+    assert numbers["mask_mean"] == pytest.approx(0.25)
+    assert numbers["mask_motion_iou"] == pytest.approx(0.5)
+    assert numbers["mask_sign"] == pytest.approx(0.5)
+    turned = mask_statistics(forward_of(-logits), sample_of(moving, (True,)), 0.2)
+    assert turned["mask_sign"] == pytest.approx(-0.5)
+
+
+@pytest.mark.parametrize("change", [0.0, 1.0])
+@pytest.mark.parametrize("still", [True, False])
+@pytest.mark.parametrize("side", [32, 26])
+def test_sign_is_centre_against_border_where_motion_tells_nothing(
+    change: float, still: bool, side: int
+) -> None:
+    """A frame of which everything moves, as after a cut or a flash, has no still pixels."""
+    logits = torch.full((1, 1, side, side), -20.0)
+    quarter = side // 4
+    logits[..., quarter:-quarter, quarter:-quarter] = 20
+    sample = sample_of(torch.full((1, 1, 128, 128), change), (still,))
+    numbers = mask_statistics(forward_of(logits), sample, 0.2)
+    assert numbers["mask_sign"] == pytest.approx(1)
+    assert all(value == value for value in numbers.values())
