@@ -157,7 +157,7 @@ def parse_yaml(text: str, origin: str) -> dict[str, Any]:
     """
     try:
         data = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date with a 13th month
         raise ConfigError(f"{origin} is not valid YAML ({error})".replace("\n", " ")) from None
     if not isinstance(data, dict):
         raise ConfigError(f"{origin} must hold a mapping of settings, not {type(data).__name__}")
@@ -183,7 +183,7 @@ def override(data: dict[str, Any], assignments: tuple[str, ...] | list[str]) -> 
                 raise ConfigError(f"--set {assignment}: {section!r} is not a section")
         try:
             target[key] = yaml.safe_load(value)
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError):
             raise ConfigError(f"--set {assignment}: the value is not valid YAML") from None
     return merged
 

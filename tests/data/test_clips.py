@@ -1,0 +1,67 @@
+from pathlib import Path
+
+import pytest
+
+from maskmotion.data.clips import find_clips
+from maskmotion.errors import DataError
+
+
+def made(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+def names(folder: Path, split: str = "train") -> list[str]:
+    return [str(clip.path.relative_to(folder)) for clip in find_clips(folder, split)]
+
+
+def test_splits(tmp_path: Path) -> None:
+    made(tmp_path, "train/b.mp4", "train/a.mp4", "test/c.mp4", "d.mp4")
+    assert names(tmp_path) == ["train/a.mp4", "train/b.mp4"]
+    assert names(tmp_path, "test") == ["test/c.mp4"]
+
+
+def test_a_folder_without_splits_is_all_for_training(tmp_path: Path) -> None:
+    made(tmp_path, "a.mp4", "b.webm")
+    assert names(tmp_path) == ["a.mp4", "b.webm"]
+    assert names(tmp_path, "test") == []
+
+
+def test_a_split_may_be_missing(tmp_path: Path) -> None:
+    made(tmp_path, "train/a.mp4")
+    assert names(tmp_path, "test") == []
+
+
+def test_videos_strips_and_folders_of_frames_are_clips(tmp_path: Path) -> None:
+    made(
+        tmp_path,
+        "video.MP4",
+        "animation.gif",
+        "strip.png",
+        "frames/0000.png",
+        "frames/0001.png",
+        "other.txt",
+        "archive.zip",
+        "empty/notes.txt",
+    )
+    (tmp_path / "void").mkdir()
+    assert names(tmp_path) == ["animation.gif", "frames", "strip.png", "video.MP4"]
+
+
+def test_hidden_files_are_none(tmp_path: Path) -> None:
+    made(tmp_path, ".a.mp4", "._b.mp4", ".frames/0.png", "c.mp4")
+    assert names(tmp_path) == ["c.mp4"]
+
+
+def test_the_part_before_a_hash_is_the_identity(tmp_path: Path) -> None:
+    made(tmp_path, "ann#1#00.mp4", "ann#2.mp4", "bob.mp4", "eve#1/0.png")
+    assert [clip.identity for clip in find_clips(tmp_path)] == ["ann", "ann", "bob", "eve"]
+
+
+@pytest.mark.parametrize("name", ["nowhere", "file.mp4"])
+def test_a_missing_folder_is_named(tmp_path: Path, name: str) -> None:
+    made(tmp_path, "file.mp4")
+    with pytest.raises(DataError, match=name):
+        find_clips(tmp_path / name)

@@ -1,0 +1,162 @@
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from maskmotion.data.pairs import Batch, PairSampler
+from maskmotion.errors import DataError
+
+SIDE = 8
+
+
+@dataclass
+class FakeClip:
+    """Frames whose red is the clip's number and whose green is 10 times the frame's."""
+
+    number: int
+    identity: str
+    length: int = 6
+    still: bool = True
+
+    @property
+    def median(self) -> np.ndarray:
+        return np.full((SIDE, SIDE, 3), (self.number, 255, 0), np.uint8)
+
+    def frame(self, index: int) -> np.ndarray:
+        assert 0 <= index < self.length
+        return np.full((SIDE, SIDE, 3), (self.number, 10 * index, 0), np.uint8)
+
+
+def sampler(count: int = 6, **settings: int) -> PairSampler:
+    clips = [FakeClip(i, f"identity {i}", still=i % 2 == 0) for i in range(count)]
+    return PairSampler(clips, **({"batch_size": 3} | settings))  # type: ignore[arg-type]
+
+
+def same(a: Batch, b: Batch) -> bool:
+    return all(
+        torch.equal(getattr(a, name), getattr(b, name))
+        for name in ("source", "driving", "median", "still")
+    )
+
+
+def clip_numbers(batch: Batch) -> list[int]:
+    return batch.source[:, 0, 0, 0].tolist()
+
+
+def times(frames: torch.Tensor) -> list[int]:
+    return (frames[:, 1, 0, 0] // 10).tolist()
+
+
+def test_a_batch_is_two_frames_of_each_clip_with_its_median() -> None:
+    for step in range(20):
+        batch = sampler().batch(step)
+        assert batch.source.shape == batch.driving.shape == batch.median.shape == (3, 3, SIDE, SIDE)
+        assert batch.source.dtype == torch.uint8
+        assert torch.equal(batch.source[:, 0], batch.driving[:, 0])
+        assert torch.equal(batch.source[:, 0], batch.median[:, 0])
+        assert (batch.median[:, 1] == 255).all()
+        assert batch.still.tolist() == [n % 2 == 0 for n in clip_numbers(batch)]
+        assert all(a != b for a, b in zip(times(batch.source), times(batch.driving), strict=True))
+
+
+@given(st.integers(0, 2**63), st.lists(st.integers(0, 50), max_size=5), st.integers(0, 50))
+def test_a_batch_depends_on_seed_and_step_alone(seed: int, before: list[int], step: int) -> None:
+    used, fresh = (sampler(seed=seed, repeats=2, candidates=2) for _ in range(2))
+    for other in before:
+        used.batch(other)
+    assert same(used.batch(step), fresh.batch(step))
+
+
+def test_clips_may_be_listed_in_any_order() -> None:
+    clips = [FakeClip(i, f"identity {i}") for i in range(6)]
+    a, b = (PairSampler(c, batch_size=3) for c in (clips, clips[::-1]))  # type: ignore[arg-type]
+    assert all(same(a.batch(step), b.batch(step)) for step in range(6))
+
+
+def test_seeds_epochs_and_steps_differ() -> None:
+    batches = [sampler(seed=seed).batch(step) for seed in range(3) for step in range(6)]
+    assert not any(same(a, b) for i, a in enumerate(batches) for b in batches[:i])
+
+
+@given(
+    identities=st.integers(1, 7),
+    repeats=st.integers(1, 4),
+    batch_size=st.integers(1, 6),
+    epoch=st.integers(0, 3),
+)
+def test_an_epoch_sees_every_identity_alike(
+    identities: int, repeats: int, batch_size: int, epoch: int
+) -> None:
+    total = identities * repeats
+    if total < batch_size:
+        with pytest.raises(DataError):
+            sampler(identities, repeats=repeats, batch_size=batch_size)
+        return
+    pairs = sampler(identities, repeats=repeats, batch_size=batch_size)
+    steps = pairs.steps_per_epoch
+    assert steps == total // batch_size
+    seen = Counter(
+        number
+        for step in range(epoch * steps, (epoch + 1) * steps)
+        for number in clip_numbers(pairs.batch(step))
+    )
+    assert sum(seen.values()) == steps * batch_size
+    assert max(seen.values()) <= repeats
+    if total % batch_size == 0:
+        assert seen == dict.fromkeys(range(identities), repeats)
+
+
+def test_steps_of_an_epoch_draw_their_own_frames() -> None:
+    pairs = sampler(1, batch_size=1, repeats=20)
+    drawn = {(*times(b.source), *times(b.driving)) for b in map(pairs.batch, range(20))}
+    assert len(drawn) > 5
+
+
+def test_epochs_have_different_orders() -> None:
+    pairs = sampler(6, batch_size=6)
+    assert len({tuple(clip_numbers(pairs.batch(epoch))) for epoch in range(5)}) > 1
+
+
+def test_clips_of_one_identity_share_its_turns() -> None:
+    clips = [FakeClip(0, "ann"), FakeClip(1, "ann"), FakeClip(2, "ann"), FakeClip(9, "bob")]
+    pairs = PairSampler(clips, batch_size=2)  # type: ignore[arg-type]
+    seen = Counter(n for step in range(60) for n in clip_numbers(pairs.batch(step)))
+    assert seen[9] == 60
+    assert all(seen[n] > 5 for n in (0, 1, 2))
+
+
+def test_both_directions_of_time_are_drawn() -> None:
+    pairs = sampler()
+    drawn = [
+        b > a
+        for step in range(30)
+        for a, b in zip(
+            times(pairs.batch(step).source), times(pairs.batch(step).driving), strict=True
+        )
+    ]
+    assert 0.3 < sum(drawn) / len(drawn) < 0.7
+
+
+def test_the_pair_that_changes_most_is_kept() -> None:
+    def mean_change(candidates: int) -> float:
+        pairs = sampler(candidates=candidates)
+        changes = []
+        for step in range(40):
+            batch = pairs.batch(step)
+            changes += (batch.source.int() - batch.driving.int())[:, 1, 0, 0].abs().tolist()
+        return sum(changes) / len(changes)
+
+    # the mean difference of two of six is 7/3 frames, the largest is 5 frames of 10 grey levels
+    assert mean_change(1) == pytest.approx(70 / 3, rel=0.15)
+    assert mean_change(16) > 40
+
+
+def test_a_batch_that_cannot_be_filled_is_refused() -> None:
+    with pytest.raises(DataError, match="2 clips seen 3 times do not fill a batch of 7"):
+        sampler(2, repeats=3, batch_size=7)
+    with pytest.raises(DataError):
+        PairSampler([], batch_size=1)

@@ -1,0 +1,252 @@
+import json
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tests.models.tiny import pictures, tiny_animator
+
+from maskmotion import checkpoint
+from maskmotion.checkpoint import (
+    describe,
+    load_folder,
+    load_model,
+    read_config,
+    save_model,
+    shipped_models,
+    write_atomically,
+)
+from maskmotion.errors import ModelError
+from maskmotion.models.animator import Animator
+
+
+def stored(folder: Path, **settings: object) -> Path:
+    save_model(tiny_animator(**settings), folder)
+    return folder
+
+
+def weights(model: Animator) -> dict[str, torch.Tensor]:
+    return {k: v for k, v in model.state_dict().items() if "num_batches_tracked" not in k}
+
+
+def refusal(folder: Path | str) -> str:
+    """The one sentence that loading the folder ends with."""
+    with pytest.raises(ModelError) as error:
+        load_model(folder)
+    message = str(error.value)
+    assert "\n" not in message
+    assert str(folder) in message
+    return message
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"background_networks": False},
+        {"mask_input": "none", "padded_masks": True, "threshold": 0.4, "animation_scale": 1.0},
+    ],
+)
+def test_round_trip(tmp_path: Path, settings: dict[str, object]) -> None:
+    model = tiny_animator(**settings).train()
+    with torch.no_grad():
+        model(pictures(2), pictures(2, seed=1))  # moves the statistics of BatchNorm
+    save_model(model, tmp_path / "model")
+    loaded = load_folder(tmp_path / "model")
+    assert loaded.config == model.config
+    assert not any(module.training for module in loaded.modules())
+    assert weights(loaded).keys() == weights(model).keys()
+    assert all(torch.equal(a, weights(model)[key]) for key, a in weights(loaded).items())
+    model.eval()
+    source, driving = pictures(1), pictures(1, seed=1)
+    assert torch.equal(model(source, driving), loaded(source, driving))
+
+
+def test_half_precision_rounds_all_but_the_statistics(tmp_path: Path) -> None:
+    model = tiny_animator()
+    for name, value in model.state_dict().items():
+        if name.endswith("running_var"):
+            value.copy_(torch.rand_like(value) * 1e6)  # beyond float16
+    save_model(model, tmp_path / "half", dtype=torch.float16)
+    save_model(model, tmp_path / "full")
+    sizes = [(tmp_path / n / "model.safetensors").stat().st_size for n in ("half", "full")]
+    assert sizes[0] < 0.6 * sizes[1]
+    on_disk = load_file(tmp_path / "half" / "model.safetensors")
+    loaded = weights(load_folder(tmp_path / "half"))
+    for key, value in weights(model).items():
+        statistic = key.endswith(("running_mean", "running_var"))
+        assert on_disk[key].dtype == (torch.float32 if statistic else torch.float16), key
+        assert loaded[key].dtype == torch.float32
+        assert torch.equal(loaded[key], value if statistic else value.half().float())
+
+
+def test_saving_leaves_the_model_as_it_is(tmp_path: Path) -> None:
+    model = tiny_animator()
+    before = {key: value.clone() for key, value in weights(model).items()}
+    save_model(model, tmp_path, dtype=torch.float16)
+    assert all(torch.equal(value, before[key]) for key, value in weights(model).items())
+
+
+def test_facts_about_a_model_are_kept(tmp_path: Path) -> None:
+    save_model(tiny_animator(), tmp_path, data="puppets", clips=12)
+    config, about = describe(tmp_path)
+    assert about == {"data": "puppets", "clips": 12}
+    assert config == read_config(tmp_path) == tiny_animator().config
+
+
+def test_saving_replaces_both_files_and_leaves_nothing_else(tmp_path: Path) -> None:
+    stored(tmp_path, background_networks=False)
+    stored(tmp_path)
+    assert load_folder(tmp_path).background_base is not None
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["config.json", "model.safetensors"]
+
+
+def test_channels_last_weights_are_stored_as_usual(tmp_path: Path) -> None:
+    model = tiny_animator().to(memory_format=torch.channels_last)
+    save_model(model, tmp_path)
+    loaded = weights(load_folder(tmp_path))
+    assert all(torch.equal(loaded[key], value) for key, value in weights(model).items())
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    assert "there is no model" in refusal(tmp_path / "nowhere")
+
+
+def test_an_empty_folder_is_no_model(tmp_path: Path) -> None:
+    assert "config.json" in refusal(tmp_path)
+
+
+def test_weights_may_not_be_missing(tmp_path: Path) -> None:
+    (stored(tmp_path) / "model.safetensors").unlink()
+    assert "has no model.safetensors" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "3",
+        "null",
+        '{"schema": 1}',
+        '{"model": {}}',
+        '{"schema":1,"model":{},"about":3}',
+    ],
+)
+def test_a_configuration_may_not_be_broken(tmp_path: Path, text: str) -> None:
+    (stored(tmp_path) / "config.json").write_text(text)
+    assert "not a readable model configuration" in refusal(tmp_path)
+
+
+def test_a_configuration_may_not_be_binary(tmp_path: Path) -> None:
+    (stored(tmp_path) / "config.json").write_bytes(b"\xff\xfe\x00\x80")
+    assert "not a readable model configuration" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("schema", [2, 0, "1", None])
+def test_another_schema_is_refused(tmp_path: Path, schema: object) -> None:
+    path = stored(tmp_path) / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema": schema}))
+    assert f"schema {schema}" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("change", [{"width": 0}, {"depth": 3}, {"mask_input": "both"}])
+def test_settings_out_of_range_are_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    path = stored(tmp_path) / "config.json"
+    data = json.loads(path.read_text())
+    data["model"] |= change
+    path.write_text(json.dumps(data))
+    refusal(tmp_path)
+
+
+@pytest.mark.parametrize("share", [0, 0.001, 0.5, 0.999])
+def test_cut_off_weights_are_refused(tmp_path: Path, share: float) -> None:
+    path = stored(tmp_path) / "model.safetensors"
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    assert "cannot be read" in refusal(tmp_path)
+
+
+def test_weights_must_fit_the_configuration(tmp_path: Path) -> None:
+    stored(tmp_path / "a")
+    stored(tmp_path / "b", background_networks=False)
+    (tmp_path / "b" / "model.safetensors").replace(tmp_path / "a" / "model.safetensors")
+    assert "tensors differ, the first is background_base." in refusal(tmp_path / "a")
+
+
+def test_weights_must_have_the_configurations_width(tmp_path: Path) -> None:
+    path = stored(tmp_path) / "config.json"
+    data = json.loads(path.read_text())
+    data["model"]["width"] = 1 / 8
+    path.write_text(json.dumps(data))
+    assert "tensors differ" in refusal(tmp_path)
+
+
+def test_unknown_weights_are_refused(tmp_path: Path) -> None:
+    path = stored(tmp_path) / "model.safetensors"
+    tensors = load_file(path)
+    save_file(tensors | {"surplus.weight": torch.zeros(1)}, path)
+    assert "1 tensors differ, the first is surplus.weight" in refusal(tmp_path)
+
+
+def test_a_training_run_is_a_model_folder(tmp_path: Path) -> None:
+    stored(tmp_path / "model", threshold=0.4)
+    assert load_model(tmp_path).config.threshold == 0.4
+    assert load_model(str(tmp_path)).config.threshold == 0.4
+
+
+def test_an_unknown_name_lists_the_shipped_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint, "shipped_models", lambda: ["puppets-tiny", "robots"])
+    assert "puppets-tiny, robots" in refusal("puppets-huge")
+    monkeypatch.setattr(checkpoint, "shipped_models", list)
+    assert "none is shipped" in refusal("puppets-huge")
+
+
+def test_a_shipped_model_is_loaded_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def shipped():
+        yield tmp_path / "weights"
+
+    stored(tmp_path / "weights" / "mine", threshold=0.4)
+    (tmp_path / "weights" / "not-a-model").mkdir()
+    monkeypatch.setattr(checkpoint, "shipped_folder", shipped)
+    monkeypatch.chdir(tmp_path)
+    assert shipped_models() == ["mine"]
+    assert load_model("mine").config.threshold == 0.4
+
+
+def test_every_shipped_model_loads_and_animates() -> None:
+    for name in shipped_models():
+        model = load_model(name)
+        size = model.config.image_size
+        with torch.no_grad():
+            out = model(pictures(1, size, size), pictures(1, size, size, seed=1))
+        assert torch.isfinite(out).all()
+
+
+def test_atomic_writing_makes_folders(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "file.txt"
+    write_atomically(path, lambda p: p.write_text("new"))
+    assert path.read_text() == "new"
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_writer_that_fails_leaves_the_old_file(
+    tmp_path: Path, error: type[BaseException]
+) -> None:
+    path = tmp_path / "file.txt"
+    path.write_text("old")
+
+    def write(beside: Path) -> None:
+        assert beside.parent == tmp_path
+        beside.write_text("half of the n")
+        raise error
+
+    with pytest.raises(error):
+        write_atomically(path, write)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
