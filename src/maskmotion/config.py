@@ -32,6 +32,7 @@ class ModelConfig(_Settings):
     background_networks: bool = Field(True, description="hold BGBase and BGRefine")
     mask_input: MaskInput = Field("binary", description="masks that BGBase and BGRefine see")
     padded_masks: bool = Field(False, description="pad m's last convolution, not its output")
+    mask_skips: bool = Field(False, description="skip connections in the hourglass of m")
 
 
 class DataConfig(_Settings):
@@ -55,20 +56,24 @@ class LossConfig(_Settings):
 
     perceptual: float = Field(10.0, ge=0, description="weight of each VGG layer")
     vgg_layers: tuple[Literal[1, 2, 3, 4, 5], ...] = Field(
-        (1, 2, 3), description="layers relu1_1 to relu5_1"
+        (1, 2, 3), min_length=1, description="layers relu1_1 to relu5_1"
     )
     scales: tuple[Literal[1, 2, 4, 8], ...] = Field(
-        (1, 2, 4, 8), description="reductions at which pictures are compared"
+        (1, 2, 4, 8), min_length=1, description="reductions at which pictures are compared"
     )
     refiner: float = Field(100.0, ge=0, description="weight of the refiner's L1")
 
 
 class MotionConfig(_Settings):
-    """Motion warm start of the mask generator (not in the paper; still cameras only)."""
+    """Motion start of the mask generator (not in the paper; still cameras only)."""
 
-    weight: float = Field(0.0, ge=0, description="weight at the start; 0 turns it off")
-    floor: float = Field(0.0, ge=0, description="weight that it falls to")
-    samples: int = Field(5000, ge=1, description="samples over which it falls")
+    weight: float = Field(0.0, ge=0, description="weight of the cross-entropy; 0 turns it off")
+    alone_samples: int = Field(
+        0, ge=0, description="samples at the start on which m trains alone, at little cost"
+    )
+    only: bool = Field(
+        False, description="m learns from motion alone: l's gradients do not reach it"
+    )
 
 
 class ScheduleConfig(_Settings):
@@ -104,9 +109,9 @@ class TrainConfig(_Settings):
     run: RunConfig = RunConfig()
 
     @model_validator(mode="after")
-    def _floor_below_weight(self) -> "TrainConfig":
-        if self.motion.floor > self.motion.weight:
-            raise ValueError("motion.floor must not be above motion.weight")
+    def _motion_has_weight(self) -> "TrainConfig":
+        if self.motion.weight == 0 and (self.motion.only or self.motion.alone_samples):
+            raise ValueError("motion.only and motion.alone_samples need a motion.weight above 0")
         return self
 
 

@@ -9,12 +9,12 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image, ImageDraw
 
 from maskmotion.checkpoint import DEFAULT_MODEL, load_model
 from maskmotion.inference.session import AnimationSession
 from maskmotion.media import open_writer, save_png, to_tensor, to_uint8
+from maskmotion.models.animator import Animator
 from maskmotion.synth.puppets import render_background, render_clip
 
 # Training draws its seeds from another range, see synth.puppets.write_dataset.
@@ -57,7 +57,7 @@ TRUTH = "truth: the source's figure drawn in these poses"
 SWAPPED = "swapped: animated, on a new scene"
 
 
-def demo_rows(model: torch.nn.Module, size: int) -> dict[str, np.ndarray]:
+def demo_rows(model: Animator, size: int) -> dict[str, np.ndarray]:
     """Title -> (T, size, size, 3) uint8 frames."""
     figure = {"figure_seed": FIGURE_SEED, "background_seed": HOME_SEED}
     driver = {"figure_seed": DRIVER_SEED, "background_seed": DRIVER_HOME_SEED}

@@ -38,9 +38,12 @@ def find_clips(folder: Path, split: str = "train") -> list[Clip]:
         return []
     if not folder.is_dir():
         return []
-    return [
-        Clip(path, path.stem.split("#")[0]) for path in sorted(folder.iterdir()) if _is_clip(path)
-    ]
+    return [Clip(path, _identity(path)) for path in sorted(folder.iterdir()) if _is_clip(path)]
+
+
+def _identity(path: Path) -> str:
+    name = path.name if path.is_dir() else path.stem
+    return name.split("#")[0]
 
 
 def _is_clip(path: Path) -> bool:

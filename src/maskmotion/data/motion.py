@@ -10,7 +10,7 @@ SOFT_LOW = 0.04
 SOFT_WIDTH = 0.12
 BLUR_SIGMA = 2 / 128  # of the frame's side
 BORDER = 1 / 8  # of the frame's side
-MOVING_BORDER = 0.5  # share of border pixels that change when the camera moves
+MOVING_BORDER = 0.3  # share of border pixels that change when the camera moves
 
 
 def motion_target(frames: Tensor, median: Tensor) -> Tensor:

@@ -34,7 +34,7 @@ class StoredClip:
             self._frames = file.get_slice("frames")
             self.median: np.ndarray = file.get_tensor("median")
             self.still = file.metadata()["still"] == "yes"
-        except (SafetensorError, OSError, KeyError) as error:
+        except (SafetensorError, OSError, KeyError, TypeError) as error:
             raise DataError(f"the stored clip {path} is broken ({error}); delete it") from None
         self.identity = identity
         self.length: int = self._frames.get_shape()[0]

@@ -110,6 +110,16 @@ def check_picture(picture: Tensor) -> None:
         )
 
 
+def check_fits(first: Tensor, picture: Tensor) -> None:
+    """Raise ShapeError unless picture is as large as first, whose batch is 1 or the same."""
+    check_picture(picture)
+    if first.shape[1:] != picture.shape[1:] or len(first) not in (1, len(picture)):
+        raise ShapeError(
+            f"pictures of shape {tuple(picture.shape)} do not go with {tuple(first.shape)}: sizes "
+            "must be equal, and the first batch 1 or equal"
+        )
+
+
 class Animator(nn.Module):
     """The six networks and the paths between them.
 
@@ -124,7 +134,9 @@ class Animator(nn.Module):
         super().__init__()
         self.config = config
         width = config.width
-        self.mask_generator = MaskGenerator(width, padded=config.padded_masks)
+        self.mask_generator = MaskGenerator(
+            width, padded=config.padded_masks, skips=config.mask_skips
+        )
         self.refiner = MaskRefiner(width)
         self.low_res = LowResGenerator(width)
         self.high_res = HighResGenerator(width)
@@ -174,7 +186,7 @@ class Animator(nn.Module):
         Raises:
             ShapeError: sizes that the networks cannot take.
         """
-        check_picture(driving)
+        check_fits(state.source, driving)
         driving_mask = self.mask_generator(driving)
         perturbed = perturb_for_animation(
             driving_mask, self.config.threshold, self.config.animation_scale
@@ -192,7 +204,7 @@ class Animator(nn.Module):
 
     def reconstruct(self, state: SourceState, driving: Tensor) -> Reconstruction:
         """The paper's evaluation: as training, without r and P. Shapes as `animate`."""
-        check_picture(driving)
+        check_fits(state.source, driving)
         driving_mask = self.mask_generator(driving)
         return Reconstruction(driving_mask, *self.generate(state, driving_mask))
 
@@ -222,12 +234,14 @@ class Animator(nn.Module):
             background: X, batch 1 or B.
         Raises:
             ModelError: the model has no background networks.
+            ShapeError: the pictures' sizes differ.
         """
         if self.background_base is None or self.background_refiner is None:
             raise ModelError(
                 "this model has no background networks; use one that was trained with them, "
                 "or leave the background out"
             )
+        check_fits(background.picture, animated)
         batch = len(animated)
         x, x_small, x_mask = (
             part.expand(batch, -1, -1, -1)
@@ -244,7 +258,12 @@ class Animator(nn.Module):
         return Swap(base, refined)
 
     def training_forward(
-        self, source: Tensor, driving: Tensor, *, perturbation: torch.Generator | None
+        self,
+        source: Tensor,
+        driving: Tensor,
+        *,
+        perturbation: torch.Generator | None,
+        mask_gradients: bool = True,
     ) -> TrainingForward:
         """Steps 1 to 4 of METHOD's training step.
 
@@ -252,13 +271,17 @@ class Animator(nn.Module):
             source: (B, 3, H, W) RGB in [0, 1].
             driving: (B, 3, H, W) RGB in [0, 1], another frame of the same clip.
             perturbation: random numbers for P; None leaves the refiner out.
+            mask_gradients: let l's gradients reach m, as in the paper.
         """
         source_logits = self.mask_generator.logits(source)
         driving_logits = self.mask_generator.logits(driving)
         source_mask = self.mask_generator.mask(source_logits)
         driving_mask = self.mask_generator.mask(driving_logits)
-        state = SourceState(source, small(source), source_mask, large(source_mask))
-        low_res, high_res = self.generate(state, driving_mask)
+        seen, driven = source_mask, driving_mask
+        if not mask_gradients:
+            seen, driven = source_mask.detach(), driving_mask.detach()
+        state = SourceState(source, small(source), seen, large(seen))
+        low_res, high_res = self.generate(state, driven)
         perturbed = refined = None
         if perturbation is not None:
             perturbed = perturb_for_training(driving_mask, self.config.threshold, perturbation)

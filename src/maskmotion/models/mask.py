@@ -17,14 +17,16 @@ class MaskGenerator(nn.Module):
         width: multiplier on all channel counts; 1 is the paper (12.57 M parameters).
         padded: pad the last convolution by 3 instead of zero-padding its 58x58 output, which
             leaves no rectangular frame in the masks. False is the paper.
+        skips: skip connections in the hourglass, for masks that are sharp after a short training.
+            False is the paper: the bottleneck keeps pictures out of the masks.
 
     Source: Perturbed Masks, section 3; METHOD m.
     """
 
-    def __init__(self, width: float = 1.0, *, padded: bool = False) -> None:
+    def __init__(self, width: float = 1.0, *, padded: bool = False, skips: bool = False) -> None:
         super().__init__()
         self.down = AntiAliasDownsample(3, MASK_REDUCTION)
-        self.hourglass = Hourglass(3, scaled(32, width), scaled(1024, width), skips=False)
+        self.hourglass = Hourglass(3, scaled(32, width), scaled(1024, width), skips=skips)
         self.final = nn.Conv2d(self.hourglass.out_channels, 1, 7, padding=3 if padded else 0)
         self.border = 0 if padded else 3
 

@@ -31,6 +31,12 @@ def scaling_matrix(factors: Tensor, edges: Tensor) -> Tensor:
     return weight * (strip[:, None] == strip[None, :])
 
 
+def _scaled(rows: Tensor, x: Tensor, columns: Tensor) -> Tensor:
+    """Both axes of masks (B, h, w) by matrices (B, h, h) and (B, w, w); float32 under autocast."""
+    with torch.autocast(x.device.type, enabled=False):
+        return rows @ x @ columns.mT
+
+
 def _uniform(shape: tuple[int, int], generator: torch.Generator, device: torch.device) -> Tensor:
     low, high = FACTOR_RANGE
     return low + (high - low) * torch.rand(shape, generator=generator, device=device)
@@ -69,7 +75,7 @@ def perturb_for_training(mask: Tensor, threshold: float, generator: torch.Genera
     whole_y = scaling_matrix(
         _uniform((batch, 1), generator, device), torch.tensor([0, height], device=device)
     )
-    x = whole_y @ x @ along_x.mT
+    x = _scaled(whole_y, x, along_x)
     along_y = scaling_matrix(
         _uniform((batch, STRIP_PIVOTS + 1), generator, device),
         _strip_edges(height, generator, device),
@@ -77,7 +83,7 @@ def perturb_for_training(mask: Tensor, threshold: float, generator: torch.Genera
     whole_x = scaling_matrix(
         _uniform((batch, 1), generator, device), torch.tensor([0, width], device=device)
     )
-    x = along_y @ x @ whole_x.mT
+    x = _scaled(along_y, x, whole_x)
     x = torch.where(x > threshold, x, 0)
     noise = torch.poisson(torch.full_like(x, NOISE_LEVEL), generator=generator) / 255
     return (x + noise).clamp(max=1).unsqueeze(1)
@@ -101,4 +107,4 @@ def perturb_for_animation(mask: Tensor, threshold: float, scale: float) -> Tenso
     factor = torch.tensor([[scale]], device=mask.device)
     rows = scaling_matrix(factor, torch.tensor([0, height], device=mask.device))
     columns = scaling_matrix(factor, torch.tensor([0, width], device=mask.device))
-    return (rows @ x.float() @ columns.mT).to(mask.dtype)
+    return _scaled(rows, x.float(), columns).to(mask.dtype)

@@ -4,6 +4,7 @@ import hashlib
 import math
 import signal
 import time
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -28,10 +29,11 @@ from maskmotion.training.memory import keep_freed_memory
 from maskmotion.training.preview import preview_columns, save_sheet
 from maskmotion.training.runfolder import RunFolder
 from maskmotion.training.state import TrainingState, checkpoints
-from maskmotion.training.step import prepare, train_step
+from maskmotion.training.step import alone_steps, mask_step, prepare, train_step
 from maskmotion.training.vgg import load_vgg
 
 PREVIEW_SAMPLES = 6
+SPEED_STEPS = 50  # over which samples_per_s is measured
 EVIDENCE_MEMORY = 0.98  # running mean of mask_sign
 UNSTABLE = "start anew with a lower schedule.learning_rate or run.precision=float32"
 
@@ -40,7 +42,8 @@ UNSTABLE = "start anew with a lower schedule.learning_rate or run.precision=floa
 class Progress:
     """Where a run stands, for whoever watches.
 
-    losses of the last step; samples_per_s over this session; last: steps that this run is to have.
+    losses of the last step; samples_per_s over the last 50 steps; epoch is negative while m trains
+    alone; last: steps that this run is to have.
     """
 
     step: int
@@ -126,24 +129,31 @@ def train(
         )
         state = _resume(config, folder, device, watcher)
         _note_clips(state, clips, watcher)
-        whole = sampler.steps_per_epoch * config.schedule.epochs
+        alone = alone_steps(config)
+        whole = alone + sampler.steps_per_epoch * config.schedule.epochs
         last = min(whole, max_steps or whole)
         preview = _preview_frames(test_clips, device)
         batches = stack.enter_context(_prefetched(sampler, state.step))
         reason = "steps"
-        saved_at = began = time.monotonic()
+        saved_at = time.monotonic()
+        times = deque([saved_at], maxlen=SPEED_STEPS + 1)
         first = state.step
         stop.saves = True
         while state.step < last:
-            epoch = state.step // sampler.steps_per_epoch
-            _settle_sign(state, sampler.steps_per_epoch, watcher)
+            epoch = (state.step - alone) // sampler.steps_per_epoch
+            if state.step == alone + config.schedule.refiner_epoch * sampler.steps_per_epoch:
+                _settle_sign(state, watcher)
             sample = prepare(next(batches), config, state.step, device)
-            losses = train_step(state, sample, loss, epoch=epoch)
+            if epoch < 0:
+                losses = mask_step(state, sample)
+            else:
+                losses = train_step(state, sample, loss, epoch=epoch)
             _check_finite(losses, state.step, folder)
             state.step += 1
             state.evidence += (1 - EVIDENCE_MEMORY) * (losses["mask_sign"] - state.evidence)
             now = time.monotonic()
-            speed = (state.step - first) * config.schedule.batch_size / (now - began)
+            times.append(now)
+            speed = (len(times) - 1) * config.schedule.batch_size / (times[-1] - times[0])
             folder.log({"step": state.step, "epoch": epoch, "samples_per_s": speed} | losses)
             watcher.step(Progress(state.step, last, epoch, speed, losses))
             if state.step % config.run.preview_steps == 0:
@@ -244,15 +254,14 @@ def _save(state: TrainingState, folder: RunFolder) -> None:
         ) from None
 
 
-def _settle_sign(state: TrainingState, steps_per_epoch: int, watcher: Watcher) -> None:
+def _settle_sign(state: TrainingState, watcher: Watcher) -> None:
     """Nothing in the losses says that 1 is the foreground; the rule that says it.
 
     When the refiner's first epoch begins, the only networks that have seen masks are l and h. If
     by then the masks are lower on what moves than on what stands still (running mean of
     mask_sign below zero), m's last convolution is negated; l and h learn the new sign.
     """
-    starts = state.step == state.config.schedule.refiner_epoch * steps_per_epoch
-    if starts and state.evidence < 0:
+    if state.evidence < 0:
         state.flip_masks()
         state.evidence = -state.evidence
         watcher.message(f"step {state.step}: the masks lay on the background; their sign is turned")

@@ -1,5 +1,6 @@
 """One training step."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -9,7 +10,6 @@ from maskmotion.config import TrainConfig
 from maskmotion.data.augment import apply_jitter, jitter_matrix, random_flip
 from maskmotion.data.motion import motion_target
 from maskmotion.data.pairs import Batch
-from maskmotion.models.animator import TrainingForward
 from maskmotion.training.losses import PerceptualLoss, motion_loss, reduced_target
 from maskmotion.training.state import TrainingState, generator_for
 
@@ -56,11 +56,42 @@ def _laid_out(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
 
-def motion_weight(config: TrainConfig, samples: int) -> float:
-    """Weight of the motion warm start after `samples` samples: linear fall to the floor."""
-    motion = config.motion
-    left = max(0.0, 1 - samples / motion.samples)
-    return motion.floor + (motion.weight - motion.floor) * left
+def alone_steps(config: TrainConfig) -> int:
+    """Steps before the first epoch, on which m trains alone."""
+    return math.ceil(config.motion.alone_samples / config.schedule.batch_size)
+
+
+def autocast(config: TrainConfig, device: torch.device) -> torch.autocast:
+    """The run's precision for forward passes."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=config.run.precision == "bfloat16")
+
+
+def mask_step(state: TrainingState, sample: Sample) -> dict[str, float]:
+    """Train m alone on what moves, at a small part of a whole step's cost.
+
+    Returns:
+        The loss and the masks' statistics as numbers.
+    """
+    state.set_epoch(0)
+    state.model.train()
+    with autocast(state.config, sample.source.device):
+        source_logits = state.model.mask_generator.logits(sample.source)
+        driving_logits = state.model.mask_generator.logits(sample.driving)
+    losses = {"motion": weighted_motion_loss(state.config, sample, source_logits, driving_logits)}
+    update(state.main, losses)
+    return as_numbers(losses) | mask_statistics(
+        driving_logits, sample, state.config.model.threshold
+    )
+
+
+def weighted_motion_loss(
+    config: TrainConfig, sample: Sample, source_logits: Tensor, driving_logits: Tensor
+) -> Tensor:
+    """The motion loss of both frames under its weight."""
+    of_source = motion_loss(source_logits, sample.motion[0], sample.still)
+    return config.motion.weight * (
+        of_source + motion_loss(driving_logits, sample.motion[1], sample.still)
+    )
 
 
 def train_step(
@@ -82,15 +113,16 @@ def train_step(
     perturbation = None
     if epoch >= schedule.refiner_epoch:
         perturbation = generator_for(device, config.seed, "perturb", state.step)
-    precision = torch.autocast(
-        device.type, torch.bfloat16, enabled=config.run.precision == "bfloat16"
-    )
+    precision = autocast(config, device)
 
     with precision:
         with torch.no_grad():
             target = loss.features(sample.target)
         forward = state.model.training_forward(
-            sample.source, sample.driving, perturbation=perturbation
+            sample.source,
+            sample.driving,
+            perturbation=perturbation,
+            mask_gradients=not config.motion.only,
         )
         losses = {
             "low_res": loss(forward.low_res, target),
@@ -99,11 +131,9 @@ def train_step(
         if forward.refined_mask is not None:
             wanted = forward.driving_mask.detach()
             losses["refiner"] = config.loss.refiner * (forward.refined_mask - wanted).abs().mean()
-        weight = motion_weight(config, state.step * schedule.batch_size)
-        if weight > 0:
-            losses["motion"] = weight * (
-                motion_loss(forward.source_logits, sample.motion[0], sample.still)
-                + motion_loss(forward.driving_logits, sample.motion[1], sample.still)
+        if config.motion.weight > 0:
+            losses["motion"] = weighted_motion_loss(
+                config, sample, forward.source_logits, forward.driving_logits
             )
     update(state.main, losses)
 
@@ -116,8 +146,14 @@ def train_step(
             }
         update(state.background, swap_losses)
         losses |= swap_losses
-    numbers = {name: float(value.detach()) for name, value in losses.items()}
-    return numbers | mask_statistics(forward, sample, config.model.threshold)
+    return as_numbers(losses) | mask_statistics(
+        forward.driving_logits, sample, config.model.threshold
+    )
+
+
+def as_numbers(losses: dict[str, Tensor]) -> dict[str, float]:
+    """Losses for the log."""
+    return {name: float(value.detach()) for name, value in losses.items()}
 
 
 def update(optimizer: torch.optim.Optimizer, losses: dict[str, Tensor]) -> None:
@@ -128,7 +164,7 @@ def update(optimizer: torch.optim.Optimizer, losses: dict[str, Tensor]) -> None:
 
 
 @torch.no_grad()
-def mask_statistics(forward: TrainingForward, sample: Sample, threshold: float) -> dict[str, float]:
+def mask_statistics(logits: Tensor, sample: Sample, threshold: float) -> dict[str, float]:
     """Where the driving masks stand.
 
     Returns:
@@ -136,7 +172,7 @@ def mask_statistics(forward: TrainingForward, sample: Sample, threshold: float) 
         mask_sign: mean over moving minus mean over still pixels, or where no camera stands
         still or nothing or all moves, centre minus border; positive where 1 means foreground.
     """
-    masks = torch.sigmoid(forward.driving_logits)
+    masks = torch.sigmoid(logits)
     changed = reduced_target(sample.motion[1], masks) > 0.5
     keep = sample.still[:, None, None, None] & torch.ones_like(changed)
     moving, resting = changed & keep, ~changed & keep
