@@ -35,6 +35,11 @@ def darker(colour: Colour, amount: float = 0.25) -> Colour:
     return mix(colour, (0, 0, 0), amount)
 
 
+def muted(rng: np.random.Generator) -> Colour:
+    """A calm colour, for what stands behind the figures."""
+    return hsv(rng.random(), rng.uniform(0.12, 0.42), rng.uniform(0.5, 0.92))
+
+
 def supersampling(size: int) -> int:
     """Samples a pixel and axis; larger frames need fewer for the same smoothness."""
     return 4 if size <= 160 else 3 if size <= 320 else 2
@@ -69,6 +74,15 @@ class Canvas:
         left, right = sorted((x0 * k, x1 * k))
         top, bottom = sorted((y0 * k, y1 * k))
         self.pen.rectangle((left, top, right, bottom), fill=colour)
+
+    def gradient(self, top: Colour, bottom: Colour, y0: float, y1: float) -> None:
+        """Fill the whole width between the heights y0 and y1."""
+        side = self.image.width
+        start, end = round(y0 * self.scale), round(y1 * self.scale)
+        if end <= start:
+            return
+        ramp = np.linspace(top, bottom, end - start).round().astype(np.uint8)[:, None]
+        self.image.paste(Image.fromarray(np.repeat(ramp, side, axis=1)), (0, start))
 
     def disc(self, x: float, y: float, radius: float, colour: Colour) -> None:
         x, y, radius = x * self.scale, y * self.scale, radius * self.scale

@@ -86,7 +86,7 @@ def _squat(phase: Array, rng: np.random.Generator) -> Channels:
 
 def _kick(phase: Array, rng: np.random.Generator) -> Channels:
     height = rng.uniform(55, 82)
-    kicks = [_pulse(phase / 2 + offset) ** 3 for offset in (0, np.pi)]
+    kicks = [_pulse(phase + offset) ** 3 for offset in (0, np.pi)]
     out: Channels = {"lean": 9 * (kicks[0] - kicks[1]), "shift": 0.04 * (kicks[0] - kicks[1])}
     for side, kick in zip(SIDES, kicks, strict=True):
         out |= {f"hip_{side}": 6 + height * kick, f"knee_{side}": 130 * kick * (1 - kick)}
@@ -151,11 +151,11 @@ def _twist(phase: Array, rng: np.random.Generator) -> Channels:
 
 def _wave(phase: Array, rng: np.random.Generator) -> Channels:
     other = [(45.0, -100.0), (16.0, -12.0), (70.0, 20.0)][rng.integers(3)]
-    swing = np.sin(2 * phase)
+    swing = np.sin(1.6 * phase)
     return {
         "shoulder_l": rng.uniform(85, 130) + 14 * np.sin(phase),
         "elbow_l": rng.uniform(25, 50) + 40 * swing,
-        "wrist_l": 20 * np.sin(2 * phase - 0.8),
+        "wrist_l": 20 * np.sin(1.6 * phase - 0.8),
         "shoulder_r": other[0] + 12 * np.sin(phase),
         "elbow_r": other[1] + 12 * np.sin(phase - 0.5),
     }
@@ -186,7 +186,7 @@ def _swing(phase: Array, rng: np.random.Generator) -> Channels:
 
 
 def _robot(phase: Array, rng: np.random.Generator) -> Channels:
-    turn = rng.uniform(70, 88) * np.tanh(1.8 * np.sin(phase))
+    turn = rng.uniform(80, 98) * np.tanh(1.3 * np.sin(phase))
     return _both("shoulder", rng.uniform(70, 95) + 8 * np.sin(2 * phase)) | {
         "elbow_l": turn,
         "elbow_r": -turn,
@@ -212,18 +212,21 @@ def _clap(phase: Array, rng: np.random.Generator) -> Channels:
 
 
 def _semaphore(phase: Array, rng: np.random.Generator) -> Channels:
-    """Both arms move between poses drawn at random, with a rest at each."""
-    position = phase / np.pi - np.min(phase) / np.pi
-    keys = int(np.max(position)) + 2
-    index = np.minimum(position.astype(int), keys - 2)
-    x = np.clip((position - index) * 1.25, 0, 1)
+    """Each arm goes back and forth between high and low poses drawn at random."""
+    keys = 16  # more than a segment shows; then they repeat
+    position = (phase - phase[0]) / np.pi
+    index = np.floor(position).astype(int)
+    x = position - index
     ease = x * x * (3 - 2 * x)
     out: Channels = {}
     for side in SIDES:
-        shoulder = rng.permuted(np.resize([-25.0, 35, 80, 120, 160], max(keys, 5)))
-        elbow = rng.uniform(-70, 80, max(keys, 5))
+        high, low = rng.uniform(95, 165, keys), rng.uniform(-25, 60, keys)
+        shoulder = np.where((np.arange(keys) + rng.integers(2)) % 2, high, low)
+        elbow = rng.uniform(-60, 70, keys)
         for name, pose in (("shoulder", shoulder), ("elbow", elbow)):
-            out[f"{name}_{side}"] = pose[index] + ease * (pose[index + 1] - pose[index])
+            out[f"{name}_{side}"] = (1 - ease) * pose[index % keys] + ease * pose[
+                (index + 1) % keys
+            ]
     return out
 
 
@@ -254,12 +257,12 @@ ARMS: tuple[Behaviour, ...] = (
 
 
 def make_motion(seed: int, frames: int, fps: float) -> Motion:
-    """Motion of one clip: behaviours of 1.3 to 2.2 s, each eased into the next."""
+    """Motion of one clip: behaviours of 1 to 1.7 s, each eased into the next."""
     time = np.arange(frames) / fps
     channels = {name: np.zeros(frames) for name in CHANNELS}
     start, index = 0.0, 0
-    while start <= time[-1] + 0.3:
-        length = stream("motion", seed, 0, index).uniform(1.3, 2.2)
+    while start <= time[-1] + 0.4:
+        length = stream("motion", seed, 0, index).uniform(1.0, 1.7)
         weight = _window(time, start, start + length, first=index == 0)
         for name, value in _segment(seed, index, time).items():
             channels[name] += weight * value
@@ -273,23 +276,29 @@ def make_motion(seed: int, frames: int, fps: float) -> Motion:
 
 
 def _window(time: Array, start: float, end: float, *, first: bool) -> Array:
-    """Weight of a segment; neighbours overlap by 0.6 s and sum to one."""
+    """Weight of a segment; neighbours overlap by 0.8 s and sum to one."""
 
     def rise(at: float) -> Array:
-        x = np.clip((time - at) / 0.6 + 0.5, 0, 1)
+        x = np.clip((time - at) / 0.8 + 0.5, 0, 1)
         return x * x * (3 - 2 * x)
 
     return (1.0 if first else rise(start)) - rise(end)
 
 
 def _segment(seed: int, index: int, time: Array) -> Channels:
-    """All channels of one behaviour pair over the whole clip, with its own varying tempo."""
+    """All channels of one behaviour pair over the whole clip, with its own varying tempo.
+
+    A clip goes through the behaviours in an order of its own, so that none follows itself.
+    """
     rng = stream("motion", seed, 2, index)
-    legs, arms = (group[rng.integers(len(group))] for group in (LEGS, ARMS))
-    rate = 2 * np.pi / rng.uniform(1.0, 1.7)
+    legs, arms = (
+        group[stream("motion", seed, 3, number).permutation(len(group))[index % len(group)]]
+        for number, group in enumerate((LEGS, ARMS))
+    )
+    rate = 2 * np.pi / rng.uniform(1.5, 2.2)
     wobble = rng.uniform(0.1, 0.35) * np.sin(2 * np.pi * 0.4 * time + rng.uniform(0, 6))
     phase = rate * time + rng.uniform(0, 2 * np.pi) + wobble
-    phase = phase + 0.35 * np.sin(phase + rng.uniform(0, 6))  # lingers in some poses
+    phase = phase + 0.2 * np.sin(phase + rng.uniform(0, 6))  # lingers in some poses
     channels = {name: np.full(len(time), REST.get(name.split("_")[0], 0.0)) for name in CHANNELS}
     for part in (_trunk(phase, rng), legs(phase, rng), arms(phase, rng)):
         for name, value in part.items():
