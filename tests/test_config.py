@@ -49,7 +49,7 @@ def configs(draw: st.DrawFn) -> TrainConfig:
             vgg_layers=draw(st.sampled_from([(1, 2, 3), (1, 2, 3, 4, 5), (3,)])),
             scales=draw(st.sampled_from([(1, 2, 4, 8), (1,)])),
         ),
-        motion=MotionConfig(weight=weight, floor=weight * draw(st.floats(0, 1))),
+        motion=MotionConfig(weight=weight, only=weight > 0 and draw(st.booleans())),
         schedule=ScheduleConfig(
             learning_rate=draw(st.floats(0, exclude_min=True, **finite)),
             milestones=draw(st.lists(st.integers(0, 200)).map(tuple)),
@@ -129,14 +129,11 @@ def test_values_out_of_range_are_refused(key: str, value: object) -> None:
         validate(override({}, [f"{key}={yaml.safe_dump(value, default_flow_style=True)}"]), "test")
 
 
-@given(st.floats(0, 10), st.floats(0, 10))
-def test_the_motion_floor_is_not_above_its_weight(weight: float, floor: float) -> None:
-    data = {"motion": {"weight": weight, "floor": floor}}
-    if floor <= weight:
-        assert validate(data, "test").motion == MotionConfig(weight=weight, floor=floor)
-    else:
-        with pytest.raises(ConfigError, match=r"motion\.floor"):
-            validate(data, "test")
+@pytest.mark.parametrize("motion", [{"only": True}, {"alone_samples": 16}])
+def test_learning_from_motion_needs_a_weight(motion: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match=r"motion\.weight above 0"):
+        validate({"motion": motion}, "test")
+    assert validate({"motion": motion | {"weight": 1}}, "test").motion.weight == 1
 
 
 def test_there_are_presets_for_the_papers_classes() -> None:

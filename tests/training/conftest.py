@@ -93,7 +93,7 @@ def tiny_settings(clips: Path, cache: Path) -> dict[str, dict[str, Any]]:
         "model": {"width": 0.0625, "image_size": SIDE},
         "data": {"folders": [str(clips)], "repeats": 4, "cache": str(cache)},
         "loss": {"vgg_layers": [1], "scales": [2, 8]},
-        "motion": {"weight": 5, "floor": 1, "samples": 40},
+        "motion": {"weight": 5},
         "schedule": {"epochs": 4, "batch_size": 2, "milestones": [3]},
         "run": {"preview_steps": 1000},
     }

@@ -97,6 +97,34 @@ def test_networks_rest_before_their_epoch(settings: Settings, go: Go, tmp_path: 
             assert moved == (index >= first), (name, index)
 
 
+def test_m_trains_alone_first_and_hears_nothing_of_l(
+    settings: Settings, go: Go, tmp_path: Path
+) -> None:
+    """Six steps of m alone leave the other networks as they were; then l leaves m alone."""
+    motion = {"weight": 5, "alone_samples": 12, "only": True}
+    out = tmp_path / "alone"
+    go(settings(motion=motion), out, max_steps=6)
+    alone = checkpoint(out)["model"]
+    start = TrainingState(settings(motion=motion), torch.device("cpu")).model.state_dict()
+    moved = {key.split(".")[0] for key in start if not torch.equal(start[key], alone[key])}
+    assert moved == {"mask_generator"}
+    assert [entry["epoch"] < 0 for entry in log_of(out)] == [True] * 6
+
+    found = {}
+    for perceptual in (0.0, 10.0):
+        out = tmp_path / f"perceptual{perceptual:g}"
+        go(settings(motion=motion, loss={"perceptual": perceptual}), out, max_steps=10)
+        found[perceptual] = checkpoint(out)["model"]
+    same = {
+        key for key in start if torch.equal(found[0.0][key], found[10.0][key]) and "num" not in key
+    }
+    networks = {key.split(".")[0] for key in start if "num" not in key} - {
+        key.split(".")[0] for key in start if "num" not in key and key not in same
+    }
+    assert "mask_generator" in networks
+    assert "low_res" not in networks
+
+
 def test_resumed_run_is_the_undisturbed_run(
     short: TrainConfig, go: Go, reference: Path, tmp_path: Path
 ) -> None:

@@ -7,7 +7,7 @@ from torch import nn
 from maskmotion.config import TrainConfig
 from maskmotion.models.animator import Animator
 from maskmotion.training.state import TrainingState, generator_for, initialise
-from maskmotion.training.step import motion_weight
+from maskmotion.training.step import alone_steps
 
 CPU = torch.device("cpu")
 MAIN = ("mask_generator", "refiner", "low_res", "high_res")
@@ -25,13 +25,12 @@ def fresh(settings: TrainConfig) -> Animator:
     return model
 
 
-def test_motion_weight_falls_linearly_to_its_floor() -> None:
-    settings = config(motion={"weight": 20, "floor": 4, "samples": 8000})
-    at = {0: 20, 2000: 16, 4000: 12, 8000: 4, 8001: 4, 10**9: 4}
-    for samples, weight in at.items():
-        assert motion_weight(settings, samples) == pytest.approx(weight)
-    assert motion_weight(config(motion={"weight": 3}), 5000) == 0
-    assert motion_weight(config(), 0) == 0
+def test_m_trains_alone_for_whole_steps() -> None:
+    def steps(samples: int) -> int:
+        motion = {"weight": 1, "alone_samples": samples}
+        return alone_steps(config(motion=motion, schedule={"batch_size": 16}))
+
+    assert [steps(n) for n in (0, 1, 16, 17, 32000)] == [0, 1, 1, 2, 2000]
 
 
 def test_learning_rate_of_both_optimisers_falls_at_milestones() -> None:

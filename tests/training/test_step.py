@@ -7,7 +7,6 @@ import torch
 
 from maskmotion.config import TrainConfig
 from maskmotion.data.pairs import Batch
-from maskmotion.models.animator import TrainingForward
 from maskmotion.training.step import Sample, mask_statistics, prepare
 
 CPU = torch.device("cpu")
@@ -59,11 +58,6 @@ def test_target_wears_the_colours_of_source() -> None:
     assert not torch.allclose(sample.driving, sample.source)
 
 
-def forward_of(logits: torch.Tensor) -> TrainingForward:
-    nothing = torch.zeros(1)
-    return TrainingForward(nothing, logits, nothing, nothing, nothing, nothing, None, None)
-
-
 def sample_of(moving: torch.Tensor, still: tuple[bool, ...]) -> Sample:
     nothing = torch.zeros(1)
     return Sample(nothing, nothing, nothing, (nothing, moving), torch.tensor(still))
@@ -74,11 +68,11 @@ def test_mask_statistics_of_a_known_mask() -> None:
     moving[..., :64] = 1  # the left half
     logits = torch.full((1, 1, 32, 32), -20.0)
     logits[..., :8] = 20  # the left quarter
-    numbers = mask_statistics(forward_of(logits), sample_of(moving, (True,)), 0.2)
+    numbers = mask_statistics(logits, sample_of(moving, (True,)), 0.2)
     assert numbers["mask_mean"] == pytest.approx(0.25)
     assert numbers["mask_motion_iou"] == pytest.approx(0.5)
     assert numbers["mask_sign"] == pytest.approx(0.5)
-    turned = mask_statistics(forward_of(-logits), sample_of(moving, (True,)), 0.2)
+    turned = mask_statistics(-logits, sample_of(moving, (True,)), 0.2)
     assert turned["mask_sign"] == pytest.approx(-0.5)
 
 
@@ -93,6 +87,6 @@ def test_sign_is_centre_against_border_where_motion_tells_nothing(
     quarter = side // 4
     logits[..., quarter:-quarter, quarter:-quarter] = 20
     sample = sample_of(torch.full((1, 1, 128, 128), change), (still,))
-    numbers = mask_statistics(forward_of(logits), sample, 0.2)
+    numbers = mask_statistics(logits, sample, 0.2)
     assert numbers["mask_sign"] == pytest.approx(1)
     assert all(value == value for value in numbers.values())
