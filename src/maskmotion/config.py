@@ -32,7 +32,7 @@ class ModelConfig(_Settings):
     background_networks: bool = Field(True, description="hold BGBase and BGRefine")
     mask_input: MaskInput = Field("binary", description="masks that BGBase and BGRefine see")
     padded_masks: bool = Field(False, description="pad m's last convolution, not its output")
-    mask_skips: bool = Field(False, description="skip connections in the hourglass of m")
+    mask_skips: bool = Field(False, description="skip connections in m and r")
 
 
 class DataConfig(_Settings):
@@ -69,7 +69,7 @@ class MotionConfig(_Settings):
 
     weight: float = Field(0.0, ge=0, description="weight of the cross-entropy; 0 turns it off")
     alone_samples: int = Field(
-        0, ge=0, description="samples at the start on which m trains alone, at little cost"
+        0, ge=0, description="samples at the start on which m and r train alone, cheaply"
     )
     only: bool = Field(
         False, description="m learns from motion alone: l's gradients do not reach it"

@@ -137,7 +137,7 @@ class Animator(nn.Module):
         self.mask_generator = MaskGenerator(
             width, padded=config.padded_masks, skips=config.mask_skips
         )
-        self.refiner = MaskRefiner(width)
+        self.refiner = MaskRefiner(width, skips=config.mask_skips)
         self.low_res = LowResGenerator(width)
         self.high_res = HighResGenerator(width)
         self.background_base: BackgroundBase | None = None
@@ -176,6 +176,26 @@ class Animator(nn.Module):
             state.source, state.large_mask.detach(), low_res.detach(), large(mask.detach())
         )
         return low_res, high_res
+
+    def refine_in_training(
+        self,
+        small_source: Tensor,
+        source_mask: Tensor,
+        driving_mask: Tensor,
+        perturbation: torch.Generator,
+    ) -> tuple[Tensor, Tensor]:
+        """P and r on a driving mask, step 4 of METHOD's training step; gradients reach r alone.
+
+        Args:
+            small_source: (B, 3, H/4, W/4) RGB in [0, 1].
+            source_mask: (B, 1, H/4, W/4) in [0, 1].
+            driving_mask: (B, 1, H/4, W/4) in [0, 1].
+            perturbation: random numbers for P.
+        Returns:
+            perturbed_mask and refined_mask, each (B, 1, H/4, W/4).
+        """
+        perturbed = perturb_for_training(driving_mask, self.config.threshold, perturbation)
+        return perturbed, self.refiner(small_source, source_mask.detach(), perturbed)
 
     def animate(self, state: SourceState, driving: Tensor) -> Animation:
         """Give the source the poses of driving frames.
@@ -284,8 +304,9 @@ class Animator(nn.Module):
         low_res, high_res = self.generate(state, driven)
         perturbed = refined = None
         if perturbation is not None:
-            perturbed = perturb_for_training(driving_mask, self.config.threshold, perturbation)
-            refined = self.refiner(state.small, source_mask.detach(), perturbed)
+            perturbed, refined = self.refine_in_training(
+                state.small, source_mask, driving_mask, perturbation
+            )
         return TrainingForward(
             source_logits,
             driving_logits,

@@ -12,13 +12,14 @@ class MaskRefiner(nn.Module):
 
     Args:
         width: multiplier on all channel counts; 1 is the paper (31.4 M parameters).
+        skips: skip connections in the hourglass, as in MaskGenerator; False is the paper.
 
     Source: Perturbed Masks, section 3; METHOD r.
     """
 
-    def __init__(self, width: float = 1.0) -> None:
+    def __init__(self, width: float = 1.0, *, skips: bool = False) -> None:
         super().__init__()
-        self.hourglass = Hourglass(5, scaled(64, width), scaled(1024, width), skips=False)
+        self.hourglass = Hourglass(5, scaled(64, width), scaled(1024, width), skips=skips)
         self.final = nn.Conv2d(self.hourglass.out_channels, 1, 7, padding=3)
 
     def forward(self, source: Tensor, source_mask: Tensor, perturbed_mask: Tensor) -> Tensor:

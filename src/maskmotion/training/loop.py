@@ -42,8 +42,8 @@ UNSTABLE = "start anew with a lower schedule.learning_rate or run.precision=floa
 class Progress:
     """Where a run stands, for whoever watches.
 
-    losses of the last step; samples_per_s over the last 50 steps; epoch is negative while m trains
-    alone; last: steps that this run is to have.
+    losses of the last step; samples_per_s over the last 50 steps; epoch is negative while m and r
+    train alone; last: steps that this run is to have.
     """
 
     step: int

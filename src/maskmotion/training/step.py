@@ -10,6 +10,7 @@ from maskmotion.config import TrainConfig
 from maskmotion.data.augment import apply_jitter, jitter_matrix, random_flip
 from maskmotion.data.motion import motion_target
 from maskmotion.data.pairs import Batch
+from maskmotion.models.animator import small
 from maskmotion.training.losses import PerceptualLoss, motion_loss, reduced_target
 from maskmotion.training.state import TrainingState, generator_for
 
@@ -57,7 +58,7 @@ def _laid_out(x: Tensor) -> Tensor:
 
 
 def alone_steps(config: TrainConfig) -> int:
-    """Steps before the first epoch, on which m trains alone."""
+    """Steps before the first epoch, on which m and r train alone."""
     return math.ceil(config.motion.alone_samples / config.schedule.batch_size)
 
 
@@ -67,21 +68,38 @@ def autocast(config: TrainConfig, device: torch.device) -> torch.autocast:
 
 
 def mask_step(state: TrainingState, sample: Sample) -> dict[str, float]:
-    """Train m alone on what moves, at a small part of a whole step's cost.
+    """Train m on what moves, and r on its masks, at a small part of a whole step's cost.
 
     Returns:
-        The loss and the masks' statistics as numbers.
+        The losses and the masks' statistics as numbers.
     """
     state.set_epoch(0)
-    state.model.train()
-    with autocast(state.config, sample.source.device):
-        source_logits = state.model.mask_generator.logits(sample.source)
-        driving_logits = state.model.mask_generator.logits(sample.driving)
-    losses = {"motion": weighted_motion_loss(state.config, sample, source_logits, driving_logits)}
+    model = state.model.train()
+    device = sample.source.device
+    perturbation = generator_for(device, state.config.seed, "perturb", state.step)
+    with autocast(state.config, device):
+        source_logits = model.mask_generator.logits(sample.source)
+        driving_logits = model.mask_generator.logits(sample.driving)
+        driving_mask = model.mask_generator.mask(driving_logits)
+        _, refined = model.refine_in_training(
+            small(sample.source),
+            model.mask_generator.mask(source_logits),
+            driving_mask,
+            perturbation,
+        )
+    losses = {
+        "motion": weighted_motion_loss(state.config, sample, source_logits, driving_logits),
+        "refiner": refiner_loss(state.config, refined, driving_mask),
+    }
     update(state.main, losses)
     return as_numbers(losses) | mask_statistics(
         driving_logits, sample, state.config.model.threshold
     )
+
+
+def refiner_loss(config: TrainConfig, refined: Tensor, driving_mask: Tensor) -> Tensor:
+    """Weighted L1 between r's mask and the one that was perturbed, which gets no gradient."""
+    return config.loss.refiner * (refined - driving_mask.detach()).abs().mean()
 
 
 def weighted_motion_loss(
@@ -129,8 +147,7 @@ def train_step(
             "high_res": loss(forward.high_res, target),
         }
         if forward.refined_mask is not None:
-            wanted = forward.driving_mask.detach()
-            losses["refiner"] = config.loss.refiner * (forward.refined_mask - wanted).abs().mean()
+            losses["refiner"] = refiner_loss(config, forward.refined_mask, forward.driving_mask)
         if config.motion.weight > 0:
             losses["motion"] = weighted_motion_loss(
                 config, sample, forward.source_logits, forward.driving_logits
