@@ -9,14 +9,23 @@ from typing import Annotated, Literal
 
 import torch
 from cyclopts import Parameter
+from cyclopts.validators import Number
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from maskmotion.checkpoint import DEFAULT_MODEL, load_model
 from maskmotion.cli.devices import pick_device
 from maskmotion.errors import InputError
-from maskmotion.inference.animate import ProgressHook
+from maskmotion.inference.animate import (
+    ProgressHook,
+    check_outputs,
+    is_folder_of_frames,
+    read_source,
+)
 from maskmotion.inference.animate import animate as animate_files
+from maskmotion.inference.backdrop import TRANSPARENT, open_backdrop
+from maskmotion.inference.fit import square_of
+from maskmotion.media import open_video
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -29,7 +38,7 @@ def animate(
     background: str | None = None,
     background_kind: Literal["scene", "class"] = "scene",
     model: str = DEFAULT_MODEL,
-    frames: int | None = None,
+    frames: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
     fit: str = "crop",
     driving_fit: str = "crop",
     keep_size: Annotated[bool, Parameter(negative="")] = False,
@@ -43,10 +52,10 @@ def animate(
     --out dance.mp4
 
     Sound and timing come from the driving video. Several sources or drivings make all pairs,
-    written as SOURCE-DRIVING into the folder of --out, with its ending.
+    written as SOURCE-DRIVING beside --out, with its ending.
 
     Args:
-        source: the picture to animate.
+        source: the picture to animate, or a video whose first frame is taken.
         driving: the video, animation, or folder of frames whose motion is taken.
         out: where to: .mp4 .mov .mkv .webm .gif .webp .png (animated), or a folder for numbered
             PNG frames.
@@ -66,14 +75,16 @@ def animate(
         device: auto, cpu, cuda or mps.
     """
     pairs = list(product(source, driving))
-    check_names(out, pairs)
+    jobs = [(*pair, out, layers) for pair in pairs]
+    if len(pairs) > 1:
+        jobs = [(*pair, pair_path(out, *pair), pair_layers(layers, *pair)) for pair in pairs]
+    check_names([target for *_, target, _ in jobs])
+    files = [*source, *driving] if background is None else [*source, *driving, Path(background)]
+    for *_, target, target_layers in jobs:
+        check_outputs(target, target_layers, files, transparent=background == TRANSPARENT)
+    check_inputs(source, driving, background, fit, driving_fit)
     network = load_model(model, device=pick_device(device))
-    for picture, video in pairs:
-        single = len(pairs) == 1
-        target = out if single else pair_path(out, picture, video)
-        target_layers = layers
-        if layers is not None and not single:
-            target_layers = layers / f"{picture.stem}-{video.stem}"
+    for picture, video, target, target_layers in jobs:
         with progress_bar(Path(target).name) as progress:
             made = animate_files(
                 picture,
@@ -91,24 +102,48 @@ def animate(
                 progress=progress,
             )
         sys.stdout.write(f"{made.path}: {made.frames} frames, {made.duration_s:.2f} s\n")
+        sys.stdout.flush()
+
+
+def check_inputs(
+    sources: list[Path], drivings: list[Path], background: str | None, fit: str, driving_fit: str
+) -> None:
+    """Raise InputError for what cannot be read or fitted, before the first of many is computed."""
+    for path in sources:
+        square_of(fit, *read_source(path).image.shape[:2])
+    for path in drivings:
+        with open_video(path) as reader:
+            square_of(driving_fit, reader.info.height, reader.info.width)
+    if background not in (None, TRANSPARENT):
+        with open_backdrop(background):
+            pass
+
+
+def pair_name(source: Path, driving: Path) -> str:
+    """What a pair is called when there are several; "." has a name, too."""
+    return f"{source.absolute().stem}-{driving.absolute().stem}"
 
 
 def pair_path(out: str, source: Path, driving: Path) -> str:
     """Where a pair goes when there are several: beside `out`, named after both."""
+    name = pair_name(source, driving)
+    if is_folder_of_frames(out):
+        return f"{Path(out) / name}/"
     target = Path(out)
-    name = f"{source.stem}-{driving.stem}"
-    if target.suffix:
-        return str(target.with_name(f"{name}{target.suffix}"))
-    return f"{target / name}/"
+    return str(target.with_name(f"{name}{target.suffix}"))
 
 
-def check_names(out: str, pairs: list[tuple[Path, Path]]) -> None:
-    """Raise InputError where two of several pairs would be written to one path."""
-    paths = [pair_path(out, *pair) for pair in pairs]
-    for index, path in enumerate(paths):
-        if path in paths[:index]:
+def pair_layers(layers: Path | None, source: Path, driving: Path) -> Path | None:
+    """Where the layers of a pair go when there are several."""
+    return None if layers is None else layers / pair_name(source, driving)
+
+
+def check_names(targets: list[str]) -> None:
+    """Raise InputError where two pairs would be written to one path."""
+    for index, target in enumerate(targets):
+        if target in targets[:index]:
             raise InputError(
-                f"two pairs would both be written to {path}; give sources and drivings different "
+                f"two pairs would both be written to {target}; give sources and drivings different "
                 "names, or make them one at a time"
             )
 
@@ -116,8 +151,7 @@ def check_names(out: str, pairs: list[tuple[Path, Path]]) -> None:
 @contextmanager
 def progress_bar(title: str) -> Iterator[ProgressHook | None]:
     """A bar with frames/s and time left on a terminal's standard error; None elsewhere."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    if not sys.stderr.isatty():  # rich takes FORCE_COLOR for a terminal, too
         yield None
         return
     columns = (
@@ -126,7 +160,7 @@ def progress_bar(title: str) -> Iterator[ProgressHook | None]:
         TextColumn("{task.completed:.0f} frames, {task.fields[rate]:.1f} frames/s"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=None, rate=0.0)
 
         def update(done: int, total: int | None) -> None:

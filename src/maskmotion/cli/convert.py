@@ -31,8 +31,9 @@ def convert(
         out: the model folder to write.
         kind: what the checkpoint was trained on; it sets the masks' threshold.
     """
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file; --out takes a folder for the model")
+    for path in (out, *out.parents):
+        if path.exists() and not path.is_dir():
+            raise InputError(f"{path} is a file; --out takes a folder for the model")
     model = convert_checkpoint(checkpoint, threshold=THRESHOLDS[kind])
     save_model(model, out, converted_from=checkpoint.name)
     swap = "with" if model.config.background_networks else "without"

@@ -17,7 +17,7 @@ def pick_device(name: str) -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
+        torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError):
         raise InputError(
             f"there is no device {name!r} here; use auto or cpu, and see `maskmotion doctor`"

@@ -7,8 +7,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from maskmotion.checkpoint import DEFAULT_MODEL, describe, shipped_folder, shipped_models
+from maskmotion.checkpoint import (
+    DEFAULT_MODEL,
+    WEIGHTS_NAME,
+    describe,
+    shipped_folder,
+    shipped_models,
+)
 from maskmotion.errors import ModelError
+
+WIDE = 100_000  # columns
 
 
 def models(*folders: Path) -> None:
@@ -26,10 +34,17 @@ def models(*folders: Path) -> None:
             table.add_row(title, *_cells(shipped / name))
     for folder in folders:
         if not folder.is_dir():
-            raise ModelError(f"there is no folder {folder}")
-        for path in sorted(p.parent for p in folder.rglob("model.safetensors")):
+            raise ModelError(f"there is no folder {folder}; give one that holds model folders")
+        found = sorted(path.parent for path in folder.rglob(WEIGHTS_NAME))
+        if not found:
+            raise ModelError(
+                f"{folder} holds no model; give a folder that `maskmotion train` or "
+                "`maskmotion convert` wrote"
+            )
+        for path in found:
             table.add_row(escape(str(path)), *_cells(path))
-    Console(file=sys.stdout).print(table)
+    # One line a model where the output is read by a program.
+    Console(file=sys.stdout, width=None if sys.stdout.isatty() else WIDE).print(table)
 
 
 def _cells(folder: Path) -> tuple[str, str, str, str]:

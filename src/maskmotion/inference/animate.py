@@ -1,22 +1,34 @@
 """From files to a file: animate a still with the motion of a video."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
 import torch
 
 from maskmotion.checkpoint import DEFAULT_MODEL, load_model
-from maskmotion.errors import InputError
+from maskmotion.errors import InputError, MediaError
 from maskmotion.inference.backdrop import TRANSPARENT, on_white, open_backdrop
-from maskmotion.inference.layers import LayerWriter
+from maskmotion.inference.layers import LAYERS, LayerWriter
 from maskmotion.inference.session import AnimationSession, BackgroundKind
-from maskmotion.media import Frame, open_video, open_writer, read_still, to_tensor, to_uint8
+from maskmotion.media import (
+    Frame,
+    Still,
+    open_video,
+    open_writer,
+    read_still,
+    to_tensor,
+    to_uint8,
+)
+from maskmotion.media.still import PICTURE_ENDINGS
 from maskmotion.models.animator import Animator
 
 BATCH_FRAMES = 8
+BATCH_PX = 8 * 1280 * 720  # larger frames come in smaller batches, which bounds the memory
 ProgressHook = Callable[[int, int | None], None]
 
 
@@ -49,7 +61,7 @@ def animate(
     """Animate a still with the motion of a video, on its own or another background.
 
     Args:
-        source: a picture; transparency is laid on white.
+        source: a picture, or a video whose first frame is taken; transparency is laid on white.
         driving: a video, animation, folder or strip of frames; its sound and timing are kept.
         out: where to; the ending says what: .mp4 .mov .mkv .webm .gif .webp .png (APNG), or a
             folder of numbered PNG frames.
@@ -72,15 +84,17 @@ def animate(
         InputError: anything given that cannot be used; nothing is left behind.
     """
     if frames is not None and frames < 1:
-        raise InputError(f"--frames takes a number of frames from 1, not {frames}")
-    still = read_still(source)
+        raise InputError(f"frames is a number from 1, not {frames}")
+    transparent = background == TRANSPARENT
+    inputs = [source, driving] if background is None else [source, driving, background]
+    check_outputs(out, layers, inputs, transparent=transparent)
+    still = read_source(source)
     with ExitStack() as stack:
         reader = stack.enter_context(open_video(driving))
-        network = model if isinstance(model, Animator) else load_model(model, device=device)
-        transparent = background == TRANSPARENT
         backdrop = None
         if background is not None and not transparent:
             backdrop = stack.enter_context(open_backdrop(background))
+        network = model if isinstance(model, Animator) else load_model(model, device=device)
         session = AnimationSession(
             network,
             to_tensor([on_white(still.image, still.alpha)]),
@@ -92,7 +106,11 @@ def animate(
             dtype=dtype,
         )
         height, width = session.output_size
+        largest_px = max(height * width, backdrop.size_px if backdrop else 0)
+        batch_frames = min(max(BATCH_PX // largest_px, 1), BATCH_FRAMES)
         total = _least(reader.info.frames, frames)
+        missing = _missing_folders(out, layers)
+        stack.push(lambda error, *_: _remove_empty(missing) if error else None)
         writer = stack.enter_context(
             open_writer(
                 out,
@@ -107,23 +125,118 @@ def animate(
         if layers is not None:
             layer_writer = stack.enter_context(LayerWriter(Path(layers), reader.info.fps))
         done, end_s = 0, 0.0
-        for batch in _batches(islice(iter(reader), frames)):
+        driven = (_Driven(session, frame) for frame in islice(iter(reader), frames))
+        for batch in _batches(driven, batch_frames):
             times = [frame.time_s for frame in batch]
-            driven = to_tensor([on_white(frame.image, frame.alpha) for frame in batch])
-            animated = session.animate(driven, backdrop.at(times) if backdrop else None)
+            squares = torch.cat([frame.square for frame in batch])
+            animated = session.animate_squares(squares, backdrop.at(times) if backdrop else None)
             if layer_writer:
                 layer_writer.write(animated)
             covers = to_uint8(animated.alpha)[..., 0] if transparent else [None] * len(batch)
             for picture, cover, time in zip(to_uint8(animated.frames), covers, times, strict=True):
                 writer.write(picture, cover, time)
-            done, end_s = done + len(batch), batch[-1].time_s + batch[-1].duration_s
+            done, end_s = done + len(batch), batch[-1].end_s
             if progress:
                 progress(done, total)
     return AnimatedVideo(Path(out), done, end_s)
 
 
-def _batches(frames: Iterator[Frame]) -> Iterator[list[Frame]]:
-    while batch := list(islice(frames, BATCH_FRAMES)):
+def read_source(path: str | Path) -> Still:
+    """The picture to animate; of a video its first frame.
+
+    Raises:
+        MediaError: neither a picture nor a video, or broken.
+    """
+    path = Path(path)
+    try:
+        return read_still(path)
+    except MediaError as error:
+        if not path.is_file() or path.suffix.lower() in PICTURE_ENDINGS:
+            raise
+        try:
+            with open_video(path) as reader:
+                frame = next(iter(reader))
+        except (MediaError, StopIteration):
+            raise error from None
+        return Still(frame.image, frame.alpha)
+
+
+def is_folder_of_frames(out: str | Path) -> bool:
+    """Whether an output is a folder of numbered frames: no ending, or a slash behind it."""
+    return str(out).endswith(("/", os.sep)) or not Path(out).suffix
+
+
+def check_outputs(
+    out: str | Path,
+    layers: str | Path | None,
+    inputs: Sequence[str | Path],
+    *,
+    transparent: bool,
+) -> None:
+    """Refuse, before anything is computed, outputs that cannot be written or would destroy files.
+
+    Args:
+        out: as `animate` takes it.
+        layers: as `animate` takes it.
+        inputs: what is read, none of which may be replaced; a colour's name does no harm.
+        transparent: whether transparency is written.
+    Raises:
+        InputError: an input or another output lies where something is written.
+        MediaError: an unknown ending, one without transparency, or a place that takes no files.
+    """
+    folders = [] if layers is None else [Path(layers) / name for name in LAYERS]
+    if is_folder_of_frames(out):
+        folders.append(Path(out))
+    outputs = folders if is_folder_of_frames(out) else [Path(out), *folders]
+    present = [path for path in map(Path, inputs) if path.exists()]
+    for output in outputs:
+        for other in (*present, *outputs):
+            inside = output in folders and output.resolve() in other.resolve().parents
+            if inside or (other is not output and _same(output, other)):
+                raise InputError(
+                    f"writing {output} would destroy {other}; choose another path for the output"
+                )
+    missing = _missing_folders(out, layers)
+    try:
+        for output in outputs:
+            target = f"{output}/" if output in folders else output
+            alpha = transparent and output == Path(out)
+            open_writer(target, width=16, height=16, fps=Fraction(25), alpha=alpha).discard()
+    finally:
+        _remove_empty(missing)
+
+
+def _missing_folders(out: str | Path, layers: str | Path | None) -> list[Path]:
+    """The folders that will be made to hold the outputs, the deepest first."""
+    outputs = [Path(out)] if layers is None else [Path(out), Path(layers) / LAYERS[0]]
+    parents = [folder for output in outputs for folder in output.absolute().parents]
+    return [folder for folder in parents if not os.path.lexists(folder)]
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return one.resolve() == other.resolve()
+
+
+class _Driven:
+    """What is kept of a driving frame: its time and the square that the networks see."""
+
+    def __init__(self, session: AnimationSession, frame: Frame) -> None:
+        self.time_s = frame.time_s
+        self.end_s = frame.time_s + frame.duration_s
+        self.square = session.square_of_driving(to_tensor([on_white(frame.image, frame.alpha)]))
+
+
+def _batches(frames: Iterator[_Driven], size: int) -> Iterator[list[_Driven]]:
+    while batch := list(islice(frames, size)):
         yield batch
 
 

@@ -18,9 +18,13 @@ COLOUR_SIDE_PX = 16
 
 
 class Backdrop(Protocol):
-    """A background in time: still (1, 3, H, W), or None where it moves and `at` is to be asked."""
+    """A background in time: still (1, 3, H, W), or None where it moves and `at` is to be asked.
+
+    `size_px` is the number of pixels of one picture.
+    """
 
     still: Tensor | None
+    size_px: int
 
     def at(self, times_s: list[float]) -> Tensor | None:
         """(B, 3, H, W) frames shown at rising times; None for a still."""
@@ -31,6 +35,7 @@ class StillBackdrop:
 
     def __init__(self, picture: Tensor) -> None:
         self.still: Tensor | None = picture
+        self.size_px = picture.shape[-2] * picture.shape[-1]
 
     def at(self, times_s: list[float]) -> Tensor | None:
         """None: the picture does not move."""
@@ -44,6 +49,7 @@ class VideoBackdrop:
 
     def __init__(self, reader: VideoReader) -> None:
         self.reader = reader
+        self.size_px = reader.info.height * reader.info.width
         self._frames: Iterator[Frame] = iter(reader)
         self._start_s = 0.0  # when the running round began
         self._frame = self._first()

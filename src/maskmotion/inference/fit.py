@@ -91,9 +91,11 @@ def paste(canvas: Tensor, picture: Tensor, square: Square) -> Tensor:
     height, width = canvas.shape[-2:]
     pasted = canvas.expand(len(picture), -1, -1, -1).clone()
     side = square.side
-    scaled = F.interpolate(
-        picture, size=(side, side), mode="bicubic", align_corners=False, antialias=True
-    ).clamp(0, 1)
+    scaled = picture
+    if side != picture.shape[-1]:
+        scaled = F.interpolate(
+            picture, size=(side, side), mode="bicubic", align_corners=False, antialias=True
+        ).clamp(0, 1)
     top, left = max(square.top, 0), max(square.left, 0)
     bottom, right = min(square.top + side, height), min(square.left + side, width)
     pasted[..., top:bottom, left:right] = scaled[

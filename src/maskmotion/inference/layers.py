@@ -12,12 +12,22 @@ from maskmotion.inference.session import Animated
 from maskmotion.media import VideoWriter, open_writer, to_uint8
 from maskmotion.models.animator import large
 
+LAYERS = (
+    "foreground",
+    "driving_mask",
+    "perturbed_mask",
+    "refined_mask",
+    "low_res",
+    "high_res",
+    "background_base",
+    "background_refined",
+)
+
 
 class LayerWriter:
-    """Writes each layer to its own folder of numbered frames.
+    """Writes each of LAYERS to its own folder of numbered frames, at the networks' size.
 
-    foreground (with alpha), driving_mask, perturbed_mask, refined_mask, low_res, high_res, and with
-    a new background background_base and background_refined. All at the networks' size.
+    The foreground has alpha; the last two are there with a new background only.
 
     Args:
         folder: made where missing.

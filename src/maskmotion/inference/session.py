@@ -8,11 +8,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from maskmotion.errors import InputError, ModelError
+from maskmotion.errors import InputError, ModelError, ShapeError
 from maskmotion.inference.fit import cover, cut, paste, square_of
 from maskmotion.models.animator import Animation, Animator, BackgroundState, Swap, large
 
 BackgroundKind = Literal["scene", "class"]
+DTYPES = (torch.float32, torch.bfloat16)
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,9 @@ class AnimationSession:
         dtype: torch.float32, or torch.bfloat16 for speed where the processor has it.
 
     Raises:
-        InputError: a fit or background that cannot be used.
+        InputError: a fit, background or dtype that cannot be used.
         ModelError: a background is given and the model has no background networks.
+        ShapeError: tensors of other shapes.
     Source: Perturbed Masks, section 3; METHOD, Data flow.
     """
 
@@ -69,6 +71,8 @@ class AnimationSession:
     ) -> None:
         if background_kind not in ("scene", "class"):
             raise InputError(f"background_kind is scene or class, not {background_kind!r}")
+        if dtype not in DTYPES:
+            raise InputError(f"dtype is torch.float32 or torch.bfloat16, not {dtype}")
         self.model = model.eval()
         self.device = next(model.parameters()).device
         self.size = model.config.image_size
@@ -76,13 +80,13 @@ class AnimationSession:
         self.driving_fit = driving_fit
         self.keep_size = keep_size
         self.dtype = dtype
-        self.canvas = self._batched(source)
+        self.canvas = self._batched(source, 1)
         self.square = square_of(fit, *self.canvas.shape[-2:])
         with self._inference():
             self.source = model.encode_source(cut(self.canvas, self.square, self.size))
         self.background: BackgroundState | None = None
         if background is not None:
-            self.background = self._encode_background(self._batched(background))
+            self.canvas, self.background = self._encode_background(self._batched(background, 1))
 
     @property
     def output_size(self) -> tuple[int, int]:
@@ -98,41 +102,64 @@ class AnimationSession:
         Args:
             driving: (B, 3, H, W) RGB in [0, 1], any size, the same for all.
             background: (B, 3, H, W), the frames of a moving background; None for the session's.
+        Raises:
+            ModelError: a background is given and the model has no background networks.
+            ShapeError: tensors of other shapes.
         """
+        return self.animate_squares(self.square_of_driving(driving), background)
+
+    def square_of_driving(self, driving: Tensor) -> Tensor:
+        """What the networks see of driving frames: (B, 3, H, W) -> (B, 3, size, size)."""
         driving = self._batched(driving)
-        square = square_of(self.driving_fit, *driving.shape[-2:])
+        return cut(driving, square_of(self.driving_fit, *driving.shape[-2:]), self.size)
+
+    def animate_squares(self, squares: Tensor, background: Tensor | None = None) -> Animated:
+        """As `animate`, with driving frames from `square_of_driving`.
+
+        Large frames need not be held together, then.
+        """
         with self._inference():
-            scene = self.background
+            canvas, scene = self.canvas, self.background
             if background is not None:
-                scene = self._encode_background(self._batched(background))
-            animation = self.model.animate(self.source, cut(driving, square, self.size))
+                moving = self._batched(background, len(squares))
+                canvas, scene = self._encode_background(moving)
+            animation = self.model.animate(self.source, squares)
             swap = None
             if scene is not None:
                 swap = self.model.swap_background(animation.high_res, animation.refined_mask, scene)
             picture = swap.refined if swap else animation.high_res
             frames, alpha = picture.float(), large(animation.refined_mask.float())
             if self.keep_size:
-                frames = paste(self.canvas, frames, self.square)
-                alpha = paste(torch.zeros_like(self.canvas[:, :1]), alpha, self.square)
+                frames = paste(canvas, frames, self.square)
+                alpha = paste(torch.zeros_like(canvas[:1, :1]), alpha, self.square)
         return Animated(frames, alpha, animation, swap)
 
-    def _encode_background(self, picture: Tensor) -> BackgroundState:
-        """Fit a background as the source is fitted, so that the square can be pasted into it."""
+    def _encode_background(self, picture: Tensor) -> tuple[Tensor, BackgroundState]:
+        """What the animated square is pasted into, and the background as the networks take it.
+
+        It is fitted as the source is, so that the two meet at the square's border.
+        """
         if self.model.background_base is None:
             raise ModelError(
                 "this model has no background networks; use one that was trained with them, or "
                 "leave the background out"
             )
+        canvas = self.canvas
         if self.keep_size:
-            self.canvas = cover(picture, *self.canvas.shape[-2:])
-            fitted = cut(self.canvas, self.square, self.size)
+            canvas = cover(picture, *canvas.shape[-2:])
+            fitted = cut(canvas, self.square, self.size)
         else:
             fitted = cover(picture, self.size, self.size)
         with self._inference():
-            return self.model.encode_background(fitted, same_class=self.same_class)
+            return canvas, self.model.encode_background(fitted, same_class=self.same_class)
 
-    def _batched(self, picture: Tensor) -> Tensor:
+    def _batched(self, picture: Tensor, count: int | None = None) -> Tensor:
+        """(B, 3, H, W) float32 on the model's device; B is `count` where given."""
         batched = picture if picture.ndim == 4 else picture[None]
+        if batched.ndim != 4 or batched.shape[1] != 3 or 0 in batched.shape:
+            raise ShapeError(f"expected pictures of shape (B, 3, H, W), got {tuple(picture.shape)}")
+        if count is not None and len(batched) != count:
+            raise ShapeError(f"expected {count} pictures, got {tuple(picture.shape)}")
         return batched.to(self.device, torch.float32)
 
     @contextmanager

@@ -1,0 +1,97 @@
+"""Every command and every Python example of the documentation runs as it is written."""
+
+import re
+import shlex
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from maskmotion.media import open_video, open_writer
+from maskmotion.synth.puppets import render_clip
+from maskmotion.training.vgg import VGG19
+
+ROOT = Path(__file__).parents[1]
+PAGES = ["README.md", "docs/training.md", "docs/inference.md"]
+# What makes a documented command short enough for a test; it is appended to the words given.
+SHORTENED = {
+    "animate": ["--frames", "3"],
+    "train": [
+        *("--max-steps", "2", "--vgg-weights", "vgg.safetensors", "--set", "model.width=0.0625"),
+        *("schedule.batch_size=2", "motion.alone_samples=2", "loss.scales=[8]"),
+    ],
+}
+# Covered elsewhere: run.py by the tests that it starts, a full-size checkpoint by test_convert.
+ELSEWHERE = ("python3 run.py", "pip install", "maskmotion convert")
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The fenced blocks of a page; commands have no language."""
+    text = (ROOT / page).read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the files that the documentation names."""
+    folder = tmp_path_factory.mktemp("desk")
+    (folder / "my_clips").mkdir()
+    targets = [folder / "dance.mp4", *(folder / "my_clips" / f"{i}.mp4" for i in range(4))]
+    for seed, path in enumerate(targets):
+        clip = render_clip(figure_seed=seed, motion_seed=seed, background_seed=seed, frames=4)
+        with open_writer(path, width=128, height=128, fps=Fraction(25)) as writer:
+            for frame in clip.frames:
+                writer.write(frame)
+    Image.fromarray(clip.frames[0]).save(folder / "me.png")
+    Image.fromarray(clip.background).save(folder / "beach.jpg")
+    save_file(VGG19((1, 2, 3)).state_dict(), folder / "vgg.safetensors")
+    return folder
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_documented_commands_run(page: str, desk: Path) -> None:
+    lines = [line for block in blocks(page, "") for line in block.splitlines()]
+    commands = [line for line in lines if not line.startswith(ELSEWHERE)]
+    assert commands
+    for command in commands:
+        program, verb, *words = shlex.split(command)
+        assert program == "maskmotion"
+        words = [verb, *words, *SHORTENED.get(verb, [])]
+        done = subprocess.run(
+            [sys.executable, "-m", program, *words],
+            cwd=desk,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, (command, done.stderr)
+        if "--out" in words and verb == "animate":
+            with open_video(desk / words[words.index("--out") + 1]) as video:
+                assert len(list(video)) == 3
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/inference.md"])
+def test_documented_python_runs(page: str, desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(desk)
+    examples = blocks(page, "python")
+    assert examples
+    for example in examples:
+        names: dict[str, object] = {}
+        exec(compile(example, page, "exec"), names)
+        if "frames" in names:
+            frames = names["frames"]
+            assert isinstance(frames, torch.Tensor)
+            assert frames.shape[:2] == (8, 3)
+    assert (desk / "out.mp4").is_file()
+
+
+def test_documentation_links_lead_somewhere() -> None:
+    for page in [*PAGES, "docs/method.md", "CONTRIBUTING.md", "CHANGELOG.md"]:
+        for link in re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text()):
+            if "://" not in link:
+                assert ((ROOT / page).parent / link).exists(), (page, link)
