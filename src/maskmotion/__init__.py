@@ -12,7 +12,7 @@ The public API, loaded when first used:
 - `MaskMotionError` and its subclasses, in `maskmotion.errors`.
 """
 
-from importlib import import_module
+from importlib import import_module, metadata
 from typing import TYPE_CHECKING
 
 from maskmotion.errors import MaskMotionError
@@ -32,6 +32,12 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
+    if name == "__version__":
+        return metadata.version("maskmotion")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_HOMES, "__version__"]

@@ -39,7 +39,7 @@ class DataConfig(_Settings):
     """Clips and pairs of frames."""
 
     folders: tuple[Path, ...] = Field((), description="folders of clips")
-    repeats: int = Field(1, ge=1, description="times that each clip is seen in an epoch")
+    repeats: int = Field(1, ge=1, description="times that each identity is seen in an epoch")
     pair_candidates: int = Field(
         1, ge=1, le=16, description="draw this many pairs and keep the one that changes most"
     )

@@ -57,7 +57,14 @@ def test_hidden_files_are_none(tmp_path: Path) -> None:
 
 def test_the_part_before_a_hash_is_the_identity(tmp_path: Path) -> None:
     made(tmp_path, "ann#1#00.mp4", "ann#2.mp4", "bob.mp4", "eve#1/0.png")
-    assert [clip.identity for clip in find_clips(tmp_path)] == ["ann", "ann", "bob", "eve"]
+    names = [f"{tmp_path}/{name}" for name in ("ann", "ann", "bob", "eve")]
+    assert [clip.identity for clip in find_clips(tmp_path)] == names
+
+
+def test_equal_names_in_two_folders_are_two_identities(tmp_path: Path) -> None:
+    made(tmp_path, "a/0001.mp4", "b/0001.mp4")
+    found = [clip.identity for name in "ab" for clip in find_clips(tmp_path / name)]
+    assert len(set(found)) == 2
 
 
 @pytest.mark.parametrize("name", ["nowhere", "file.mp4"])

@@ -54,13 +54,13 @@ def strips(draw: st.DrawFn) -> tuple[Tensor, Tensor]:
 def test_scaling_by_one_is_the_identity(strip: tuple[Tensor, Tensor]) -> None:
     factors, edges = strip
     n = int(edges[-1])
-    assert torch.equal(scaling_matrix(torch.ones_like(factors), edges)[0], torch.eye(n))
+    assert torch.equal(scaling_matrix(torch.ones_like(factors), edges, n)[0], torch.eye(n))
 
 
 @given(strips())
 def test_strips_do_not_bleed_into_each_other(strip: tuple[Tensor, Tensor]) -> None:
     factors, edges = strip
-    matrix = scaling_matrix(factors, edges)[0]
+    matrix = scaling_matrix(factors, edges, int(edges[-1]))[0]
     for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
         line = torch.zeros(int(edges[-1]))
         line[start:end] = 1
@@ -73,7 +73,7 @@ def test_strips_do_not_bleed_into_each_other(strip: tuple[Tensor, Tensor]) -> No
 @given(strips())
 def test_a_strip_reads_about_its_own_centre(strip: tuple[Tensor, Tensor]) -> None:
     factors, edges = strip
-    matrix = scaling_matrix(factors, edges)[0]
+    matrix = scaling_matrix(factors, edges, int(edges[-1]))[0]
     pixel = torch.arange(int(edges[-1]), dtype=torch.float32)
     read = matrix @ pixel
     for start, end, factor in zip(
@@ -136,9 +136,10 @@ def spied(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Tensor, Tensor]]:
     """Factors and edges of every scaling."""
     calls = []
 
-    def spy(factors: Tensor, edges: Tensor) -> Tensor:
+    def spy(factors: Tensor, edges: Tensor, n: int) -> Tensor:
+        assert int(edges[-1]) == n
         calls.append((factors, edges))
-        return scaling_matrix(factors, edges)
+        return scaling_matrix(factors, edges, n)
 
     monkeypatch.setattr(perturb, "scaling_matrix", spy)
     return calls
@@ -191,7 +192,7 @@ def test_vertical_strips_are_scaled_horizontally_first(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(perturb, "_uniform", strips_only)
     out = perturb_for_training(line.expand(1, 1, 64, 64), 0.0, seeded())[0, 0]
-    torch.testing.assert_close(out, (scaling_matrix(*calls[0])[0] @ line).expand(64, 64))
+    torch.testing.assert_close(out, (scaling_matrix(*calls[0], 64)[0] @ line).expand(64, 64))
     assert not torch.allclose(out[0], line)
 
 

@@ -42,6 +42,7 @@ def animate(
     fit: str = "crop",
     driving_fit: str = "crop",
     keep_size: Annotated[bool, Parameter(negative="")] = False,
+    scale: float | None = None,
     layers: Path | None = None,
     dtype: Literal["float32", "bfloat16"] = "float32",
     device: str = "auto",
@@ -69,6 +70,8 @@ def animate(
             it), or a box LEFT,TOP,WIDTH,HEIGHT in pixels.
         driving_fit: the same for the driving video.
         keep_size: write the source's own size and shape, with the animated square pasted back.
+        scale: enlarge (above 1) or shrink the driver's mask, where driver and source differ in size;
+            left out, the model's own.
         layers: also write the foreground with alpha, the masks and the intermediate pictures into
             this folder.
         dtype: float32 is exact, bfloat16 is faster on processors that have it.
@@ -97,6 +100,7 @@ def animate(
                 fit=fit,
                 driving_fit=driving_fit,
                 keep_size=keep_size,
+                scale=scale,
                 layers=target_layers,
                 dtype=DTYPES[dtype],
                 progress=progress,

@@ -17,7 +17,7 @@ def convert(
     checkpoint: Path,
     *,
     out: Path,
-    kind: Annotated[Literal["faces", "bodies", "robots"], Parameter(name="--class")] = "bodies",
+    kind: Annotated[Literal["faces", "bodies", "robots"], Parameter(name="--class")],
 ) -> None:
     """Turn a released checkpoint of Perturbed Masks into a model folder.
 

@@ -13,7 +13,7 @@ PICTURE_ENDINGS = {".png", ".jpg", ".jpeg", ".bmp"}
 class Clip:
     """A clip on disk: a video file, a folder of frames, or a one-picture strip.
 
-    identity: the name's part before "#"; clips of one identity are sampled as one.
+    identity: its folder, and the name's part before "#"; clips of one identity are sampled as one.
     """
 
     path: Path
@@ -43,7 +43,7 @@ def find_clips(folder: Path, split: str = "train") -> list[Clip]:
 
 def _identity(path: Path) -> str:
     name = path.name if path.is_dir() else path.stem
-    return name.split("#")[0]
+    return f"{path.parent}/{name.split('#')[0]}"
 
 
 def _is_clip(path: Path) -> bool:

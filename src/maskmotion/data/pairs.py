@@ -60,7 +60,7 @@ class PairSampler:
         self.steps_per_epoch = len(self.identities) * repeats // batch_size
         if not self.steps_per_epoch:
             raise DataError(
-                f"{len(self.identities)} clips seen {repeats} times do not fill a batch of "
+                f"{len(self.identities)} identities seen {repeats} times do not fill a batch of "
                 f"{batch_size}; raise data.repeats or lower schedule.batch_size"
             )
 

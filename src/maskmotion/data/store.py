@@ -19,6 +19,7 @@ from maskmotion.media import open_video
 
 MEDIAN_FRAMES = 25
 MIN_FRAMES = 2
+STORE_VERSION = 1  # raise it when stored frames would come out otherwise
 
 
 class StoredClip:
@@ -51,7 +52,7 @@ def square(image: np.ndarray, size: int) -> np.ndarray:
     top, left = (height - side) // 2, (width - side) // 2
     crop = image[top : top + side, left : left + side]
     if side == size:
-        return crop
+        return crop.copy()  # lets go of the frame's margins
     return np.asarray(Image.fromarray(crop).resize((size, size), Image.Resampling.BICUBIC))
 
 
@@ -93,10 +94,11 @@ def store_clips(
 
 def _stored_path(clip: Clip, size: int, folder: Path) -> Path:
     try:
-        stat = clip.path.stat()
+        files = sorted(clip.path.iterdir()) if clip.path.is_dir() else [clip.path]
+        states = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     except OSError:
         raise MediaError(f"{clip.path} cannot be read; check the file") from None
-    key = f"{clip.path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}|{size}"
+    key = f"{STORE_VERSION}|{clip.path.resolve()}|{states}|{size}"
     digest = hashlib.sha256(key.encode()).hexdigest()[:12]
     return folder / f"{clip.path.stem[:60]}-{digest}.safetensors"
 

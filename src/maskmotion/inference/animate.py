@@ -53,6 +53,7 @@ def animate(
     fit: str = "crop",
     driving_fit: str = "crop",
     keep_size: bool = False,
+    scale: float | None = None,
     layers: str | Path | None = None,
     dtype: torch.dtype = torch.float32,
     device: str | torch.device = "cpu",
@@ -76,6 +77,7 @@ def animate(
             or "LEFT,TOP,WIDTH,HEIGHT" in px.
         driving_fit: the same for the driving video.
         keep_size: write the source's own size, with the animated square pasted back.
+        scale: of the driver's mask about its centre; None takes the model's.
         layers: a folder for the intermediate pictures, see LayerWriter.
         dtype: torch.float32 or torch.bfloat16.
         device: where a model given by name is loaded to.
@@ -103,6 +105,7 @@ def animate(
             fit=fit,
             driving_fit=driving_fit,
             keep_size=keep_size,
+            scale=scale,
             dtype=dtype,
         )
         height, width = session.output_size

@@ -48,6 +48,8 @@ class AnimationSession:
         driving_fit: the same for driving frames.
         keep_size: return the source's own size and aspect, with the animated square pasted back,
             instead of the square.
+        scale: of the driver's mask about its centre, for a driver of another size than the source;
+            None takes the model's.
         dtype: torch.float32, or torch.bfloat16 for speed where the processor has it.
 
     Raises:
@@ -67,10 +69,13 @@ class AnimationSession:
         fit: str = "crop",
         driving_fit: str = "crop",
         keep_size: bool = False,
+        scale: float | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> None:
         if background_kind not in ("scene", "class"):
             raise InputError(f"background_kind is scene or class, not {background_kind!r}")
+        if scale is not None and not 0 < scale <= 2:
+            raise InputError(f"the scale of the driving mask lies above 0 and up to 2, not {scale}")
         if dtype not in DTYPES:
             raise InputError(f"dtype is torch.float32 or torch.bfloat16, not {dtype}")
         self.model = model.eval()
@@ -79,6 +84,7 @@ class AnimationSession:
         self.same_class = background_kind == "class"
         self.driving_fit = driving_fit
         self.keep_size = keep_size
+        self.scale = scale
         self.dtype = dtype
         self.canvas = self._batched(source, 1)
         self.square = square_of(fit, *self.canvas.shape[-2:])
@@ -123,7 +129,7 @@ class AnimationSession:
             if background is not None:
                 moving = self._batched(background, len(squares))
                 canvas, scene = self._encode_background(moving)
-            animation = self.model.animate(self.source, squares)
+            animation = self.model.animate(self.source, squares, scale=self.scale)
             swap = None
             if scene is not None:
                 swap = self.model.swap_background(animation.high_res, animation.refined_mask, scene)

@@ -9,6 +9,7 @@ from typing import Protocol, cast
 import av
 import numpy as np
 from av.filter import Graph
+from av.video.frame import PictureType
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from PIL import Image
 
@@ -67,7 +68,8 @@ class FileSink:
         self._kind = kind
         self._padding = ((0, height - size[0]), (0, width - size[1]), (0, 0))
         self._tick_s = encoder.tick_s
-        self._last_tick: int | None = None
+        self._last: av.VideoFrame | None = None  # held back until it is known when it ends
+        self._durations: dict[int | None, int] = {}  # ticks by begin, of frames being encoded
         self._sound_end_s = float("inf") if max_duration_s is None else max_duration_s
         self._container = av.open(
             str(file.absolute()),
@@ -98,15 +100,18 @@ class FileSink:
 
     def append(self, pixels: np.ndarray, time_s: Fraction) -> None:
         tick = round(time_s / self._tick_s)
-        if self._last_tick is not None and tick - self._last_tick < self._kind.shortest_ticks:
-            return
-        self._last_tick = tick
-        frame = self._converted(np.pad(pixels, self._padding, mode="edge"))
-        frame.pts, frame.time_base = tick, self._tick_s
-        self._encode(frame)
+        if self._last is not None:
+            if tick - self._last.pts < self._kind.shortest_ticks:
+                return
+            self._encode_last(tick)
+        self._last = self._converted(np.pad(pixels, self._padding, mode="edge"))
+        self._last.pts, self._last.time_base = tick, self._tick_s
         self._carry_sound(time_s)
 
     def finish(self, end_s: Fraction) -> None:
+        if self._last is not None:
+            self._last.pict_type = PictureType.I
+            self._encode_last(round(end_s / self._tick_s))
         self._encode(None)
         self._carry_sound(end_s)
         self._container.close()
@@ -134,13 +139,24 @@ class FileSink:
             interpolation=SCALER,
         )
 
+    def _encode_last(self, end_tick: int) -> None:
+        begin = self._last.pts
+        self._durations[begin] = max(end_tick - begin, 1)
+        self._encode(self._last)
+
     def _encode(self, frame: av.VideoFrame | None) -> None:
         """Encode and mux a frame; None flushes."""
         if self._palette is not None:
             for reduced in _through(self._palette, frame):
-                self._container.mux(self._stream.encode(reduced))
+                self._mux(self._stream.encode(reduced))
         if self._palette is None or frame is None:
-            self._container.mux(self._stream.encode(frame))
+            self._mux(self._stream.encode(frame))
+
+    def _mux(self, packets: list[av.Packet]) -> None:
+        for packet in packets:
+            print(packet.pts, packet.dts, packet.duration, packet.time_base, self._durations)
+            packet.duration = self._durations.pop(packet.pts, packet.duration)
+            self._container.mux(packet)
 
 
 def _even(side: int) -> int:

@@ -197,19 +197,24 @@ class Animator(nn.Module):
         perturbed = perturb_for_training(driving_mask, self.config.threshold, perturbation)
         return perturbed, self.refiner(small_source, source_mask.detach(), perturbed)
 
-    def animate(self, state: SourceState, driving: Tensor) -> Animation:
+    def animate(
+        self, state: SourceState, driving: Tensor, *, scale: float | None = None
+    ) -> Animation:
         """Give the source the poses of driving frames.
 
         Args:
             state: from `encode_source`, batch 1 or B.
             driving: (B, 3, H, W) RGB in [0, 1].
+            scale: of the driving mask in P; None takes the model's animation_scale.
         Raises:
             ShapeError: sizes that the networks cannot take.
         """
         check_fits(state.source, driving)
         driving_mask = self.mask_generator(driving)
         perturbed = perturb_for_animation(
-            driving_mask, self.config.threshold, self.config.animation_scale
+            driving_mask,
+            self.config.threshold,
+            self.config.animation_scale if scale is None else scale,
         )
         return self.animate_from_mask(state, driving_mask, perturbed)
 

@@ -13,16 +13,16 @@ FACTOR_RANGE = (0.75, 1.25)
 NOISE_LEVEL = 20  # Poisson rate, in grey levels of 255
 
 
-def scaling_matrix(factors: Tensor, edges: Tensor) -> Tensor:
+def scaling_matrix(factors: Tensor, edges: Tensor, n: int) -> Tensor:
     """Bilinear scaling of the strips of a line, each about its own centre, zero outside.
 
     Args:
         factors: (B, S) scale of each strip; above 1 enlarges.
         edges: (S + 1,) pixel edges of the strips, rising, from 0 to n.
+        n: pixels of the line.
     Returns:
         (B, n, n) matrices; `matrix @ line` gives the scaled line.
     """
-    n = int(edges[-1])
     pixel = torch.arange(n, device=factors.device)
     strip = torch.bucketize(pixel, edges[1:-1], right=True)  # strip that holds each pixel
     centre = ((edges[:-1] + edges[1:] - 1) / 2)[strip]
@@ -40,6 +40,18 @@ def _scaled(rows: Tensor, x: Tensor, columns: Tensor) -> Tensor:
 def _uniform(shape: tuple[int, int], generator: torch.Generator, device: torch.device) -> Tensor:
     low, high = FACTOR_RANGE
     return low + (high - low) * torch.rand(shape, generator=generator, device=device)
+
+
+def _noise(shape: torch.Size, generator: torch.Generator, device: torch.device) -> Tensor:
+    """Poisson noise; Apple's GPUs cannot draw it, so there the CPU does from a drawn seed."""
+    if device.type != "mps":
+        rate = torch.full(shape, float(NOISE_LEVEL), device=device)
+        return torch.poisson(rate, generator=generator) / 255
+    seed = int(torch.randint(2**31, (1,), generator=generator, device=device))
+    drawn = torch.poisson(
+        torch.full(shape, float(NOISE_LEVEL)), generator=torch.Generator().manual_seed(seed)
+    )
+    return drawn.to(device) / 255
 
 
 def _strip_edges(n: int, generator: torch.Generator, device: torch.device) -> Tensor:
@@ -71,22 +83,23 @@ def perturb_for_training(mask: Tensor, threshold: float, generator: torch.Genera
     along_x = scaling_matrix(
         _uniform((batch, STRIP_PIVOTS + 1), generator, device),
         _strip_edges(width, generator, device),
+        width,
     )
     whole_y = scaling_matrix(
-        _uniform((batch, 1), generator, device), torch.tensor([0, height], device=device)
+        _uniform((batch, 1), generator, device), torch.tensor([0, height], device=device), height
     )
     x = _scaled(whole_y, x, along_x)
     along_y = scaling_matrix(
         _uniform((batch, STRIP_PIVOTS + 1), generator, device),
         _strip_edges(height, generator, device),
+        height,
     )
     whole_x = scaling_matrix(
-        _uniform((batch, 1), generator, device), torch.tensor([0, width], device=device)
+        _uniform((batch, 1), generator, device), torch.tensor([0, width], device=device), width
     )
     x = _scaled(along_y, x, whole_x)
     x = torch.where(x > threshold, x, 0)
-    noise = torch.poisson(torch.full_like(x, NOISE_LEVEL), generator=generator) / 255
-    return (x + noise).clamp(max=1).unsqueeze(1)
+    return (x + _noise(x.shape, generator, device)).clamp(max=1).unsqueeze(1)
 
 
 def perturb_for_animation(mask: Tensor, threshold: float, scale: float) -> Tensor:
@@ -105,6 +118,6 @@ def perturb_for_animation(mask: Tensor, threshold: float, scale: float) -> Tenso
         return x
     height, width = mask.shape[-2:]
     factor = torch.tensor([[scale]], device=mask.device)
-    rows = scaling_matrix(factor, torch.tensor([0, height], device=mask.device))
-    columns = scaling_matrix(factor, torch.tensor([0, width], device=mask.device))
+    rows = scaling_matrix(factor, torch.tensor([0, height], device=mask.device), height)
+    columns = scaling_matrix(factor, torch.tensor([0, width], device=mask.device), width)
     return _scaled(rows, x.float(), columns).to(mask.dtype)

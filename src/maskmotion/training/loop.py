@@ -28,7 +28,7 @@ from maskmotion.training.losses import PerceptualLoss
 from maskmotion.training.memory import keep_freed_memory
 from maskmotion.training.preview import preview_columns, save_sheet
 from maskmotion.training.runfolder import RunFolder
-from maskmotion.training.state import TrainingState, checkpoints
+from maskmotion.training.state import BrokenCheckpointError, TrainingState, checkpoints
 from maskmotion.training.step import alone_steps, mask_step, prepare, train_step
 from maskmotion.training.vgg import load_vgg
 
@@ -208,7 +208,7 @@ def _resume(
         path = found.pop()
         try:
             state.load(path)
-        except ModelError as error:
+        except BrokenCheckpointError as error:
             if not found:
                 raise ModelError(
                     f"{error}, and there is none before it; give another --out to start anew"
@@ -225,7 +225,7 @@ def _resume(
 
 def _note_clips(state: TrainingState, clips: list[StoredClip], watcher: Watcher) -> None:
     """Tell of clips that came or went since the run was left: its epochs are others now."""
-    listed = repr([(clip.identity, clip.length) for clip in clips])
+    listed = repr([(Path(clip.identity).name, clip.length) for clip in clips])
     digest = hashlib.sha256(listed.encode()).hexdigest()
     if state.clips not in ("", digest):
         watcher.message(

@@ -14,7 +14,14 @@ from maskmotion.errors import ConfigError, InputError
 from maskmotion.training.state import checkpoints
 
 # Settings that may change when a run goes on: they leave what was learned so far as it is.
-FREE_KEYS = {"run.checkpoint_minutes", "run.preview_steps", "data.cache", "schedule.epochs"}
+FREE_KEYS = {
+    "run.checkpoint_minutes",
+    "run.preview_steps",
+    "data.cache",
+    "data.folders",
+    "schedule.epochs",
+    "model.animation_scale",
+}
 
 
 class RunFolder:

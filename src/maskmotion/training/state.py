@@ -15,7 +15,12 @@ from maskmotion.models.animator import Animator
 from maskmotion.models.blocks import channels_last
 
 KEPT_CHECKPOINTS = 2
+CHECKPOINT_SCHEMA = 1
 UNREADABLE = (OSError, EOFError, pickle.UnpicklingError)  # OSError: some cut files, broken disks
+
+
+class BrokenCheckpointError(ModelError):
+    """A checkpoint file that cannot be read, as a bad disk leaves it."""
 
 
 def generator_for(device: torch.device, *parts: object) -> torch.Generator:
@@ -106,6 +111,7 @@ class TrainingState:
     def save(self, folder: Path) -> Path:
         """Write step-XXXXXXXX.pt beside and rename; the older ones but one are deleted."""
         content = {
+            "schema": CHECKPOINT_SCHEMA,
             "step": self.step,
             "evidence": self.evidence,
             "clips": self.clips,
@@ -122,21 +128,35 @@ class TrainingState:
         """Go on from a checkpoint.
 
         Raises:
-            ModelError: the file is broken or of other settings; the state is then undefined.
+            BrokenCheckpointError: the file cannot be read.
+            ModelError: it is whole, but of other networks; the state is then undefined.
         """
         try:
-            content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-            self.model.load_state_dict(content["model"])
-            for optimizer, saved in zip(self.optimizers(), content["optimizers"], strict=True):
-                optimizer.load_state_dict(saved)
-            self.step, self.evidence = content["step"], content["evidence"]
-            self.clips = content.get("clips", "")
+            content: Any = torch.load(path, map_location="cpu", weights_only=True)
+            if not isinstance(content, dict) or "model" not in content:
+                raise ValueError("it holds something else")
         except (torch.OutOfMemoryError, PermissionError):
             raise  # the file may be whole
         except (*UNREADABLE, RuntimeError, ValueError, KeyError, TypeError) as error:
             words = "" if isinstance(error, pickle.UnpicklingError) else str(error).strip()
             reason = words.splitlines()[0] if words else "no file of tensors"
-            raise ModelError(f"the checkpoint {path} cannot be used ({reason})") from None
+            raise BrokenCheckpointError(
+                f"the checkpoint {path} cannot be used ({reason})"
+            ) from None
+        try:
+            self.model.load_state_dict(content["model"])
+            for optimizer, saved in zip(self.optimizers(), content["optimizers"], strict=True):
+                optimizer.load_state_dict(saved)
+            self.step, self.evidence = content["step"], content["evidence"]
+            self.clips = content.get("clips", "")
+        except torch.OutOfMemoryError:
+            raise
+        except (RuntimeError, ValueError, KeyError, TypeError) as error:
+            reason = (str(error).strip().splitlines() or ["other contents"])[0]
+            raise ModelError(
+                f"the checkpoint {path} is of other networks or another version of maskmotion "
+                f"({reason}); go on with the version that made it, or give another --out"
+            ) from None
 
 
 def checkpoints(folder: Path) -> list[Path]:
