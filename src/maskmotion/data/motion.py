@@ -23,7 +23,7 @@ def motion_target(frames: Tensor, median: Tensor) -> Tensor:
         median: (B or 1, 3, H, W) RGB in [0, 1].
     Returns:
         (B, 1, H, W) in [0, 1], 1 = moving.
-    Source: METHOD, What the small budgets need.
+    Source: docs/method.md, What the small budgets need.
     """
     change = (frames - median).abs().amax(dim=1, keepdim=True)
     sigma = BLUR_SIGMA * frames.shape[-1]

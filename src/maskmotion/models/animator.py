@@ -1,4 +1,4 @@
-"""The data flow of the method. It is written here and nowhere else (METHOD, Data flow)."""
+"""The data flow of the method. It is written here and nowhere else (docs/method.md, Data flow)."""
 
 from dataclasses import dataclass
 
@@ -88,13 +88,13 @@ class TrainingForward:
 
 
 def small(picture: Tensor) -> Tensor:
-    """D of METHOD: (B, C, H, W) -> (B, C, H/4, W/4), bilinear."""
+    """D of docs/method.md: (B, C, H, W) -> (B, C, H/4, W/4), bilinear."""
     height, width = picture.shape[-2:]
     return resize(picture, (height // MASK_REDUCTION, width // MASK_REDUCTION))
 
 
 def large(mask: Tensor) -> Tensor:
-    """U of METHOD: (B, C, h, w) -> (B, C, 4h, 4w), bilinear."""
+    """U of docs/method.md: (B, C, h, w) -> (B, C, 4h, 4w), bilinear."""
     height, width = mask.shape[-2:]
     return resize(mask, (height * MASK_REDUCTION, width * MASK_REDUCTION))
 
@@ -127,7 +127,7 @@ class Animator(nn.Module):
         config: width, threshold and variants of the networks.
 
     `background_base` and `background_refiner` are None where config.background_networks is False.
-    Source: Perturbed Masks, section 3; background-swap extension; METHOD.
+    Source: Perturbed Masks, section 3; background-swap extension; docs/method.md.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -184,7 +184,7 @@ class Animator(nn.Module):
         driving_mask: Tensor,
         perturbation: torch.Generator,
     ) -> tuple[Tensor, Tensor]:
-        """P and r on a driving mask, step 4 of METHOD's training step; gradients reach r alone.
+        """P and r on a driving mask, step 4 of docs/method.md's training step; gradients reach r alone.
 
         Args:
             small_source: (B, 3, H/4, W/4) RGB in [0, 1].
@@ -290,7 +290,7 @@ class Animator(nn.Module):
         perturbation: torch.Generator | None,
         mask_gradients: bool = True,
     ) -> TrainingForward:
-        """Steps 1 to 4 of METHOD's training step.
+        """Steps 1 to 4 of docs/method.md's training step.
 
         Args:
             source: (B, 3, H, W) RGB in [0, 1].
@@ -326,7 +326,7 @@ class Animator(nn.Module):
     def background_training_forward(
         self, source: Tensor, target: Tensor, forward: TrainingForward
     ) -> Swap:
-        """Step 6 of METHOD's training step: X = source, Y = target, masks detached."""
+        """Step 6 of docs/method.md's training step: X = source, Y = target, masks detached."""
         background = BackgroundState(source, small(source), forward.source_mask.detach())
         return self.swap_background(target, forward.driving_mask.detach(), background)
 

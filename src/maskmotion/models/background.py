@@ -12,17 +12,17 @@ from maskmotion.models.generator import HourglassBody, ResidualBody
 
 
 def foreground(x: Tensor, mask: Tensor) -> Tensor:
-    """F of METHOD: x where the mask is 1, black elsewhere; (B, 3, H, W) and (B, 1, H, W)."""
+    """F of docs/method.md: x where the mask is 1, black elsewhere; (B, 3, H, W) and (B, 1, H, W)."""
     return x * mask
 
 
 def background(x: Tensor, mask: Tensor) -> Tensor:
-    """B of METHOD: x where the mask is 0, black elsewhere; (B, 3, H, W) and (B, 1, H, W)."""
+    """B of docs/method.md: x where the mask is 0, black elsewhere; (B, 3, H, W) and (B, 1, H, W)."""
     return x * (1 - mask)
 
 
 def binarize(mask: Tensor, threshold: float) -> Tensor:
-    """bi of METHOD: 1 where the mask is above the threshold, else 0; shape and dtype kept."""
+    """bi of docs/method.md: 1 where the mask is above the threshold, else 0; shape and dtype kept."""
     return (mask > threshold).to(mask.dtype)
 
 
@@ -59,7 +59,7 @@ class BackgroundBase(ResidualBody):
         width: multiplier on all channel counts; 1 is the extension's.
         mask_input: which masks are fed, see `composition`.
 
-    Source: background-swap extension; METHOD BGBase.
+    Source: background-swap extension; docs/method.md BGBase.
     """
 
     def __init__(self, width: float = 1.0, mask_input: MaskInput = "binary") -> None:
@@ -77,7 +77,7 @@ class BackgroundRefiner(HourglassBody):
         width: multiplier on all channel counts; 1 is the extension's (37.6 M parameters).
         mask_input: which masks are fed, see `composition`.
 
-    Source: background-swap extension; METHOD BGRefine.
+    Source: background-swap extension; docs/method.md BGRefine.
     """
 
     def __init__(self, width: float = 1.0, mask_input: MaskInput = "binary") -> None:

@@ -1,4 +1,4 @@
-"""The building blocks that all six networks share (METHOD, section Blocks).
+"""The building blocks that all six networks share (docs/method.md, section Blocks).
 
 Attribute names (`conv`, `norm`, `down_blocks`, `up_blocks`, ...) are the ones of released
 checkpoints, so that conversion only renames prefixes.
@@ -117,7 +117,7 @@ def gaussian_kernel(sigma: float, size: int) -> Tensor:
 
 
 class AntiAliasDownsample(nn.Module):
-    """Gaussian low-pass, then every n-th pixel (METHOD: sigma 1.5, 13x13 for x1/4).
+    """Gaussian low-pass, then every n-th pixel (docs/method.md: sigma 1.5, 13x13 for x1/4).
 
     A factor n takes sigma = (n - 1) / 2 and a kernel of 2 * round(4 sigma) + 1 pixels, zero padded.
 
@@ -147,7 +147,7 @@ class AntiAliasDownsample(nn.Module):
 
 
 def resize(x: Tensor, size: int | tuple[int, int]) -> Tensor:
-    """Bilinear D and U of METHOD (align_corners=False, no low-pass): (B, C, H, W) -> size."""
+    """Bilinear D and U of docs/method.md (align_corners=False, no low-pass): (B, C, H, W) -> size."""
     return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
 
 

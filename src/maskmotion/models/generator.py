@@ -53,7 +53,7 @@ class LowResGenerator(ResidualBody):
     Args:
         width: multiplier on all channel counts; 1 is the paper (7.5 M parameters).
 
-    Source: Perturbed Masks, section 3; METHOD l.
+    Source: Perturbed Masks, section 3; docs/method.md l.
     """
 
     def __init__(self, width: float = 1.0) -> None:
@@ -78,7 +78,7 @@ class HighResGenerator(HourglassBody):
     Args:
         width: multiplier on all channel counts; 1 is the paper (37.6 M parameters).
 
-    Source: Perturbed Masks, section 3; METHOD h.
+    Source: Perturbed Masks, section 3; docs/method.md h.
     """
 
     def __init__(self, width: float = 1.0) -> None:

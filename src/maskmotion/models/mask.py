@@ -20,7 +20,7 @@ class MaskGenerator(nn.Module):
         skips: skip connections in the hourglass, for masks that are sharp after a short training.
             False is the paper: the bottleneck keeps pictures out of the masks.
 
-    Source: Perturbed Masks, section 3; METHOD m.
+    Source: Perturbed Masks, section 3; docs/method.md m.
     """
 
     def __init__(self, width: float = 1.0, *, padded: bool = False, skips: bool = False) -> None:

@@ -75,7 +75,7 @@ def perturb_for_training(mask: Tensor, threshold: float, generator: torch.Genera
         generator: random numbers, on the mask's device.
     Returns:
         (B, 1, h, w) in [0, 1], without gradient.
-    Source: Perturbed Masks, section 3; METHOD, Perturbation P.
+    Source: Perturbed Masks, section 3; docs/method.md, Perturbation P.
     """
     batch, _, height, width = mask.shape
     device = mask.device
@@ -111,7 +111,7 @@ def perturb_for_animation(mask: Tensor, threshold: float, scale: float) -> Tenso
         scale: 0.75 in the paper, 1.0 leaves the size as it is.
     Returns:
         (B, 1, h, w) in [0, 1].
-    Source: Perturbed Masks, section 3; METHOD, Perturbation P.
+    Source: Perturbed Masks, section 3; docs/method.md, Perturbation P.
     """
     x = torch.where(mask > threshold, mask, 0)
     if scale == 1:

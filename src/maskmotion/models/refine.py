@@ -14,7 +14,7 @@ class MaskRefiner(nn.Module):
         width: multiplier on all channel counts; 1 is the paper (31.4 M parameters).
         skips: skip connections in the hourglass, as in MaskGenerator; False is the paper.
 
-    Source: Perturbed Masks, section 3; METHOD r.
+    Source: Perturbed Masks, section 3; docs/method.md r.
     """
 
     def __init__(self, width: float = 1.0, *, skips: bool = False) -> None:

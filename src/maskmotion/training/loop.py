@@ -102,7 +102,7 @@ def train(
         InputError: settings, clips or weights that cannot be used, or a disk that is full.
         TrainingError: a loss or a weight is no longer finite.
         KeyboardInterrupt: Ctrl-C or SIGTERM before the first step; later ones save and leave.
-    Source: Perturbed Masks, section 3; METHOD, Data flow.
+    Source: Perturbed Masks, section 3; docs/method.md, Data flow.
     """
     started = time.monotonic()
     watcher = watcher or Watcher()

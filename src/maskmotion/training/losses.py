@@ -1,4 +1,4 @@
-"""The losses of METHOD, Data flow, steps 4 and 5, and the motion warm start."""
+"""The losses of docs/method.md, Data flow, steps 4 and 5, and the motion warm start."""
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ class PerceptualLoss(nn.Module):
         vgg: frozen features.
         config: scales and weight.
 
-    Source: Perturbed Masks, section 3; METHOD, step 5.
+    Source: Perturbed Masks, section 3; docs/method.md, step 5.
     """
 
     def __init__(self, vgg: VGG19, config: LossConfig) -> None:

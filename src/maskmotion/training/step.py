@@ -32,7 +32,7 @@ class Sample:
 def prepare(batch: Batch, config: TrainConfig, step: int, device: torch.device) -> Sample:
     """Augment a batch on the device; random numbers are a function of (seed, step).
 
-    Source: METHOD, Data flow: jitter of each frame, horizontal flip.
+    Source: docs/method.md, Data flow: jitter of each frame, horizontal flip.
     """
     rng = generator_for(device, config.seed, "augment", step)
     frames = tuple(
@@ -122,7 +122,7 @@ def train_step(
 
     Returns:
         The losses and the masks' statistics as numbers.
-    Source: METHOD, Data flow, steps 1 to 6.
+    Source: docs/method.md, Data flow, steps 1 to 6.
     """
     config = state.config
     schedule, device = config.schedule, sample.source.device
