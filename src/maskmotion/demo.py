@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from maskmotion.checkpoint import DEFAULT_MODEL, load_model
+from maskmotion.errors import ModelError
 from maskmotion.inference.session import AnimationSession
 from maskmotion.media import open_writer, save_png, to_tensor, to_uint8
 from maskmotion.models.animator import Animator
@@ -35,7 +36,10 @@ def main() -> None:
     parser.add_argument("--model", default=DEFAULT_MODEL, help="a model of drawn figures")
     arguments = parser.parse_args()
 
-    model = load_model(arguments.model)
+    try:
+        model = load_model(arguments.model)
+    except ModelError as error:
+        sys.exit(f"maskmotion.demo: error: {error}")
     size = model.config.image_size
     rows = demo_rows(model, size)
     write_video(rows, arguments.out / "demo.mp4")

@@ -1,4 +1,4 @@
-"""Released-checkpoint state dicts with METHOD's parity weights, and the stored outputs."""
+"""Released-checkpoint state dicts with the parity weights, and the stored outputs."""
 
 import json
 import zlib
@@ -12,7 +12,7 @@ from maskmotion.models.blocks import gaussian_kernel
 
 
 def parity_tensor(key: str, shape: list[int]) -> Tensor:
-    """One tensor by the rule in METHOD, section Parity."""
+    """One tensor by the parity data's rule."""
     if key == "down.weight":
         return gaussian_kernel(1.5, 13).expand(shape)
     if key.endswith("num_batches_tracked"):

@@ -1,4 +1,4 @@
-"""Outputs of the published networks, stored in parity/golden.safetensors (METHOD, Parity).
+"""Outputs of the published networks, stored in parity/golden.safetensors (docs/method.md, Parity).
 
 All in one test: the networks have 135 M parameters, and two test processes would each build them.
 """

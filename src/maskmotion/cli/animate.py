@@ -19,13 +19,12 @@ from maskmotion.errors import InputError
 from maskmotion.inference.animate import (
     ProgressHook,
     check_outputs,
-    is_folder_of_frames,
     read_source,
 )
 from maskmotion.inference.animate import animate as animate_files
 from maskmotion.inference.backdrop import TRANSPARENT, open_backdrop
 from maskmotion.inference.fit import square_of
-from maskmotion.media import open_video
+from maskmotion.media import is_folder_of_frames, open_video
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -70,8 +69,8 @@ def animate(
             it), or a box LEFT,TOP,WIDTH,HEIGHT in pixels.
         driving_fit: the same for the driving video.
         keep_size: write the source's own size and shape, with the animated square pasted back.
-        scale: enlarge (above 1) or shrink the driver's mask, where driver and source differ in size;
-            left out, the model's own.
+        scale: enlarge (above 1) or shrink the driver's mask, where driver and source differ in
+            size; left out, the model's own.
         layers: also write the foreground with alpha, the masks and the intermediate pictures into
             this folder.
         dtype: float32 is exact, bfloat16 is faster on processors that have it.

@@ -372,7 +372,8 @@ def _models() -> Iterator[Finding]:
             size = len((folder / "model.safetensors").read_bytes())
             yield Finding("models", folder.name, True, f"{size / 2**20:.1f} MiB")
     if not folders:
-        yield Finding("models", "shipped models", True, "none in this version")
+        mend = "pip install --force-reinstall --no-deps maskmotion"
+        yield Finding("models", "shipped models", False, "none", needed=True, mend=mend)
 
 
 def _tried(

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from maskmotion.errors import DataError
+from maskmotion.media import PICTURE_ENDINGS, VIDEO_ENDINGS
 
-VIDEO_ENDINGS = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".gif", ".webp"}
-PICTURE_ENDINGS = {".png", ".jpg", ".jpeg", ".bmp"}
 
 
 @dataclass(frozen=True)

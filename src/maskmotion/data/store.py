@@ -15,7 +15,7 @@ from maskmotion.checkpoint import write_atomically
 from maskmotion.data.clips import Clip
 from maskmotion.data.motion import is_still_camera
 from maskmotion.errors import DataError, MediaError
-from maskmotion.media import open_video
+from maskmotion.media import on_white, open_video
 
 MEDIAN_FRAMES = 25
 MIN_FRAMES = 2
@@ -105,7 +105,7 @@ def _stored_path(clip: Clip, size: int, folder: Path) -> Path:
 
 def _decode(clip: Clip, size: int, path: Path) -> None:
     with open_video(clip.path) as video:
-        frames = [square(frame.image, size) for frame in video]
+        frames = [square(on_white(frame.image, frame.alpha), size) for frame in video]
     if len(frames) < MIN_FRAMES:
         raise MediaError(f"{clip.path} has {len(frames)} frame; a clip needs at least {MIN_FRAMES}")
     if shutil.disk_usage(path.parent).free < 2 * len(frames) * frames[0].nbytes + 2**28:

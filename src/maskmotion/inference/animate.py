@@ -12,12 +12,14 @@ import torch
 
 from maskmotion.checkpoint import DEFAULT_MODEL, load_model
 from maskmotion.errors import InputError, MediaError
-from maskmotion.inference.backdrop import TRANSPARENT, on_white, open_backdrop
+from maskmotion.inference.backdrop import TRANSPARENT, open_backdrop
 from maskmotion.inference.layers import LAYERS, LayerWriter
 from maskmotion.inference.session import AnimationSession, BackgroundKind
 from maskmotion.media import (
     Frame,
     Still,
+    is_folder_of_frames,
+    on_white,
     open_video,
     open_writer,
     read_still,
@@ -136,8 +138,9 @@ def animate(
             if layer_writer:
                 layer_writer.write(animated)
             covers = to_uint8(animated.alpha)[..., 0] if transparent else [None] * len(batch)
-            for picture, cover, time in zip(to_uint8(animated.frames), covers, times, strict=True):
-                writer.write(picture, cover, time)
+            pictures = to_uint8(animated.frames)
+            for picture, cover, frame in zip(pictures, covers, batch, strict=True):
+                writer.write(picture, cover, frame.time_s, frame.end_s - frame.time_s)
             done, end_s = done + len(batch), batch[-1].end_s
             if progress:
                 progress(done, total)
@@ -162,11 +165,6 @@ def read_source(path: str | Path) -> Still:
         except (MediaError, StopIteration):
             raise error from None
         return Still(frame.image, frame.alpha)
-
-
-def is_folder_of_frames(out: str | Path) -> bool:
-    """Whether an output is a folder of numbered frames: no ending, or a slash behind it."""
-    return str(out).endswith(("/", os.sep)) or not Path(out).suffix
 
 
 def check_outputs(

@@ -11,7 +11,15 @@ from PIL import ImageColor
 from torch import Tensor
 
 from maskmotion.errors import InputError, MediaError
-from maskmotion.media import Frame, VideoReader, is_video, open_video, read_still, to_tensor
+from maskmotion.media import (
+    Frame,
+    VideoReader,
+    is_video,
+    on_white,
+    open_video,
+    read_still,
+    to_tensor,
+)
 
 TRANSPARENT = "transparent"
 COLOUR_SIDE_PX = 16
@@ -92,14 +100,6 @@ def open_backdrop(background: str | Path) -> Iterator[Backdrop]:
     else:
         still = read_still(path)
         yield StillBackdrop(to_tensor([on_white(still.image, still.alpha)]))
-
-
-def on_white(image: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
-    """Lay a picture with transparency on white: (H, W, 3) and (H, W) uint8 -> (H, W, 3) uint8."""
-    if alpha is None:
-        return image
-    cover = alpha[..., None].astype(np.float32) / 255
-    return np.rint(image * cover + 255 * (1 - cover)).astype(np.uint8)
 
 
 def _colour(text: str) -> Tensor:

@@ -56,7 +56,7 @@ class AnimationSession:
         InputError: a fit, background or dtype that cannot be used.
         ModelError: a background is given and the model has no background networks.
         ShapeError: tensors of other shapes.
-    Source: Perturbed Masks, section 3; METHOD, Data flow.
+    Source: Perturbed Masks, section 3; docs/method.md, Data flow.
     """
 
     def __init__(

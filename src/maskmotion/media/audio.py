@@ -10,7 +10,7 @@ import av
 from av.container import InputContainer, OutputContainer
 
 from maskmotion.errors import MediaError
-from maskmotion.media.streams import first_time_s, open_input, picture_stream
+from maskmotion.media.streams import first_frame_s, open_input
 
 SAMPLE_RATE = 48000
 BIT_RATE = 160_000
@@ -49,7 +49,7 @@ class AudioTrack:
 def open_audio(path: Path, output: OutputContainer, rule: AudioRule) -> AudioTrack | None:
     """Add the clip's first audio stream to a container that has not begun; None: it is silent.
 
-    The first frame of the clip's video is time 0, so sound and picture stay in step.
+    The first frame of the clip's video that can be decoded is time 0, as in `open_video`, so sound and picture stay in step.
 
     Raises:
         MediaError: the file is missing.
@@ -63,8 +63,10 @@ def open_audio(path: Path, output: OutputContainer, rule: AudioRule) -> AudioTra
     if not source.streams.audio or source.streams.audio[0].codec_context is None:
         source.close()
         return None
-    audio, video = source.streams.audio[0], picture_stream(source)
-    start_s = first_time_s(video or audio)
+    audio = source.streams.audio[0]
+    start_s = first_frame_s(path)
+    if start_s is None:
+        start_s = (audio.start_time or 0) * cast(Fraction, audio.time_base)
     if rule.copied is None or audio.codec_context.codec.canonical_name in rule.copied:
         track = output.add_stream_from_template(audio)
         packets = _copied(source, audio, track, start_s)

@@ -25,6 +25,14 @@ def to_tensor(frames: Sequence[np.ndarray]) -> torch.Tensor:
     return batch.permute(0, 3, 1, 2).contiguous().float() / 255
 
 
+def on_white(image: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+    """Lay a picture with transparency on white: (H, W, 3) and (H, W) uint8 -> (H, W, 3) uint8."""
+    if alpha is None:
+        return image
+    cover = alpha[..., None].astype(np.float32) / 255
+    return np.rint(image * cover + 255 * (1 - cover)).astype(np.uint8)
+
+
 def to_uint8(x: torch.Tensor) -> np.ndarray:
     """Pictures as files take them: clamped to [0, 1], rounded to the nearest of 256 levels.
 

@@ -1,12 +1,13 @@
 """The kinds of video files that are written, by ending."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 from maskmotion.errors import MediaError
 from maskmotion.media.audio import AudioRule
+from maskmotion.media.lengths import set_apng_length, set_webp_length
 from maskmotion.media.streams import has_codec
 
 
@@ -25,7 +26,8 @@ class Kind:
     """How a kind of file is made.
 
     `pixels` is the format that frames are encoded from; `encoders` are in order of preference;
-    frames less than `shortest_ticks` after the one before are left out.
+    frames less than `shortest_ticks` after the one before are left out; `set_length` corrects the
+    written file where the muxer does not take the last frame's duration.
     """
 
     muxer: str
@@ -35,10 +37,11 @@ class Kind:
     audio: AudioRule | None = None
     palette: bool = False
     shortest_ticks: int = 1
+    set_length: Callable[[Path, Fraction], None] | None = None
 
 
 _H264 = (
-    Encoder("libx264", {"crf": "18", "preset": "veryfast"}),
+    Encoder("libx264", {"crf": "18", "preset": "veryfast", "forced-idr": "1"}),
     Encoder("libopenh264", {"b": "8M"}),
     Encoder("mpeg4", {"qmin": "2", "qmax": "4"}, Fraction(1, 60_000)),
 )
@@ -55,7 +58,7 @@ _FAST_START = {"movflags": "+faststart"}
 
 # Browsers slow a GIF down whose frames last a single tick of 10 ms.
 _GIF_KIND = Kind("gif", "rgba", _GIF, {"loop": "0"}, palette=True, shortest_ticks=2)
-_WEBP_KIND = Kind("webp", "bgra", _WEBP, {"loop": "0"})
+_WEBP_KIND = Kind("webp", "bgra", _WEBP, {"loop": "0"}, set_length=set_webp_length)
 
 OPAQUE_KINDS = {
     ".mp4": Kind("mp4", "yuv420p", _H264, _FAST_START, _MP4_AUDIO),
@@ -64,14 +67,14 @@ OPAQUE_KINDS = {
     ".webm": Kind("webm", "yuv420p", _VP9, {}, _WEBM_AUDIO),
     ".gif": _GIF_KIND,
     ".webp": _WEBP_KIND,
-    ".png": Kind("apng", "rgb24", _APNG, {"plays": "0"}),
+    ".png": Kind("apng", "rgb24", _APNG, {"plays": "0"}, set_length=set_apng_length),
 }
 ALPHA_KINDS = {
     ".mov": Kind("mov", "yuva444p10le", _PRORES, _FAST_START, _MP4_AUDIO),
     ".webm": Kind("webm", "yuva420p", _VP9, {}, _WEBM_AUDIO),
     ".gif": _GIF_KIND,
     ".webp": _WEBP_KIND,
-    ".png": Kind("apng", "rgba", _APNG, {"plays": "0"}),
+    ".png": Kind("apng", "rgba", _APNG, {"plays": "0"}, set_length=set_apng_length),
 }
 
 

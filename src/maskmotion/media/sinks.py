@@ -65,11 +65,13 @@ class FileSink:
     ) -> None:
         height, width = (_even(side) if "420" in kind.pixels else side for side in size)
         encoder = encoder_of(kind, file)
+        self._file = file
         self._kind = kind
         self._padding = ((0, height - size[0]), (0, width - size[1]), (0, 0))
         self._tick_s = encoder.tick_s
-        self._last: av.VideoFrame | None = None  # held back until it is known when it ends
-        self._durations: dict[int | None, int] = {}  # ticks by begin, of frames being encoded
+        self._held: av.VideoFrame | None = None
+        self._held_tick = self._first_tick = 0
+        self._durations: dict[int, int] = {}  # in ticks, by first tick, of frames being encoded
         self._sound_end_s = float("inf") if max_duration_s is None else max_duration_s
         self._container = av.open(
             str(file.absolute()),
@@ -100,21 +102,27 @@ class FileSink:
 
     def append(self, pixels: np.ndarray, time_s: Fraction) -> None:
         tick = round(time_s / self._tick_s)
-        if self._last is not None:
-            if tick - self._last.pts < self._kind.shortest_ticks:
+        if self._held is not None:
+            if tick - self._held_tick < self._kind.shortest_ticks:
                 return
-            self._encode_last(tick)
-        self._last = self._converted(np.pad(pixels, self._padding, mode="edge"))
-        self._last.pts, self._last.time_base = tick, self._tick_s
+            self._encode_held(tick)
+        else:
+            self._first_tick = tick
+        self._held = self._converted(np.pad(pixels, self._padding, mode="edge"))
+        self._held_tick = tick
         self._carry_sound(time_s)
 
     def finish(self, end_s: Fraction) -> None:
-        if self._last is not None:
-            self._last.pict_type = PictureType.I
-            self._encode_last(round(end_s / self._tick_s))
+        end_tick = max(round(end_s / self._tick_s), self._held_tick + self._kind.shortest_ticks)
+        if self._held is not None:
+            # An intra frame is the last one in the file, too, where MP4 looks for the end.
+            self._held.pict_type = PictureType.I
+            self._encode_held(end_tick)
         self._encode(None)
         self._carry_sound(end_s)
         self._container.close()
+        if self._kind.set_length is not None:
+            self._kind.set_length(self._file, (end_tick - self._first_tick) * self._tick_s)
 
     def close(self) -> None:
         if self._audio is not None:
@@ -139,10 +147,12 @@ class FileSink:
             interpolation=SCALER,
         )
 
-    def _encode_last(self, end_tick: int) -> None:
-        begin = self._last.pts
-        self._durations[begin] = max(end_tick - begin, 1)
-        self._encode(self._last)
+    def _encode_held(self, end_tick: int) -> None:
+        """Encode the frame that was held back until it was known when it ends."""
+        assert self._held is not None
+        self._held.pts, self._held.time_base = self._held_tick, self._tick_s
+        self._durations[self._held_tick] = end_tick - self._held_tick
+        self._encode(self._held)
 
     def _encode(self, frame: av.VideoFrame | None) -> None:
         """Encode and mux a frame; None flushes."""
@@ -154,8 +164,7 @@ class FileSink:
 
     def _mux(self, packets: list[av.Packet]) -> None:
         for packet in packets:
-            print(packet.pts, packet.dts, packet.duration, packet.time_base, self._durations)
-            packet.duration = self._durations.pop(packet.pts, packet.duration)
+            packet.duration = self._durations.pop(cast(int, packet.pts), packet.duration)
             self._container.mux(packet)
 
 

@@ -25,6 +25,10 @@ _UNTAGGED = 2
 # FFmpeg's own VP8 and VP9 decoders drop the alpha that WebM carries beside the picture.
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 _MAX_FPS = 1000
+VIDEO_ENDINGS = frozenset({
+    ".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv",
+    ".ogv", ".3gp",
+})  # fmt: skip
 
 
 @contextmanager
@@ -68,9 +72,17 @@ def picture_stream(container: InputContainer) -> av.VideoStream | None:
     return None
 
 
-def first_time_s(stream: av.VideoStream | av.AudioStream) -> Fraction:
-    """When a stream begins on its container's clock."""
-    return (stream.start_time or 0) * cast(Fraction, stream.time_base)
+def first_frame_s(path: Path) -> Fraction | None:
+    """When the first frame that can be decoded is shown, on its container's clock; None: never.
+
+    A stream may begin earlier, with frames that hang on others before the cut.
+    """
+    with open_container(path) as container:
+        stream = picture_stream(container)
+        if stream is None:
+            return None
+        first = next(_decoded(container, stream), None)
+        return None if first is None else _begin_s(first, cast(Fraction, stream.time_base))
 
 
 def probe(path: Path) -> VideoInfo:
@@ -110,7 +122,7 @@ def decode(info: VideoInfo) -> Iterator[Frame]:
         held_s = start_s = 0.0
         for frame in _decoded(container, stream):
             if held is None:
-                start_s = _time_s(frame, tick_s, 0.0) or 0.0
+                start_s = float(_begin_s(frame, tick_s))
             else:
                 time_s = _time_s(frame, tick_s, start_s)
                 if time_s is None:
@@ -123,6 +135,10 @@ def decode(info: VideoInfo) -> Iterator[Frame]:
         if held is not None:
             own_s = float((held.duration or 0) * tick_s)
             yield _displayed(held, info, scaler, held_s, own_s or nominal_s)
+
+
+def _begin_s(first: av.VideoFrame, tick_s: Fraction) -> Fraction:
+    return (first.pts or 0) * tick_s
 
 
 def _time_s(frame: av.VideoFrame, tick_s: Fraction, start_s: float) -> float | None:

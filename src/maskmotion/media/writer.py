@@ -16,6 +16,11 @@ from maskmotion.media.sinks import FileSink, FolderSink, Sink
 _FRAME_NAME = re.compile(r"\d+\.png")
 
 
+def is_folder_of_frames(path: str | Path) -> bool:
+    """Whether an output is a folder of numbered frames: no ending, or a slash behind it."""
+    return str(path).endswith(("/", os.sep)) or not Path(path).suffix
+
+
 def open_writer(
     path: str | Path,
     *,
@@ -36,7 +41,8 @@ def open_writer(
         path: where to; missing folders are made. What is there is replaced at the end.
         width: of the frames in px.
         height: of the frames in px; H.264 and VP9 repeat the last row or column of odd sizes.
-        fps: the rate of frames written without a time; the last frame is shown for 1 / fps.
+        fps: the rate of frames written without a time; the last frame is shown for 1 / fps unless
+            it is written with a duration.
         alpha: whether transparency is kept.
         audio_from: a clip whose sound is taken, in step with its first frame and no longer than
             the frames written. A silent clip is no error, nor a kind of file without sound.
@@ -47,7 +53,7 @@ def open_writer(
         MediaError: the ending is unknown or cannot keep alpha, the path cannot be written, or
             `audio_from` is missing.
     """
-    is_folder = str(path).endswith(("/", os.sep)) or not Path(path).suffix
+    is_folder = is_folder_of_frames(path)
     path = Path(path)
     temporary = temporary_beside(path)
     sink: Sink
@@ -82,22 +88,29 @@ class VideoWriter:
         self._temporary = temporary
         self._sink = sink
         self._size = size
-        self._frame_s = 1 / fps
+        self._frame_s = self._last_frame_s = 1 / fps
         self._alpha = alpha
         self._last_s: Fraction | None = None
 
     def write(
-        self, image: np.ndarray, alpha: np.ndarray | None = None, time_s: float | None = None
+        self,
+        image: np.ndarray,
+        alpha: np.ndarray | None = None,
+        time_s: float | None = None,
+        duration_s: float | None = None,
     ) -> None:
         """Append a frame.
 
         Args:
             image: (H, W, 3) uint8 RGB.
             alpha: (H, W) uint8, by default opaque; unused unless the writer was opened with alpha.
-            time_s: when the frame is shown; by default 1 / fps after the one before.
+            time_s: when the frame is shown; by default when the one before ends.
+            duration_s: how long it is shown if it is the last, or if the next one comes without a
+                time; by default 1 / fps.
         Raises:
             ShapeError: the frame is not of the size that the writer was opened with.
-            MediaError: the time is not after the frame before, or the frame cannot be written.
+            MediaError: the time is not after the frame before, the duration is not above 0, or the
+                frame cannot be written.
         """
         if image.shape != (*self._size, 3) or (alpha is not None and alpha.shape != self._size):
             raise ShapeError(f"{self.path}: expected {(*self._size, 3)}, got {image.shape}")
@@ -107,12 +120,15 @@ class VideoWriter:
                 f"{self.path}: a frame at {float(time):.3f} s cannot follow one at "
                 f"{float(self._last_s):.3f} s; give rising times."
             )
+        if duration_s is not None and not duration_s > 0:
+            raise MediaError(f"{self.path}: a frame cannot be shown for {duration_s} s")
         if self._alpha:
             opaque = np.full(self._size, 255, np.uint8)
             image = np.dstack([image, opaque if alpha is None else alpha])
         with writing(self.path):
             self._sink.append(image, time)
         self._last_s = time
+        self._last_frame_s = self._frame_s if duration_s is None else Fraction(duration_s)
 
     def close(self) -> None:
         """Complete the video and put it in place.
@@ -145,7 +161,7 @@ class VideoWriter:
             self.discard()
 
     def _end_s(self) -> Fraction:
-        return Fraction(0) if self._last_s is None else self._last_s + self._frame_s
+        return Fraction(0) if self._last_s is None else self._last_s + self._last_frame_s
 
 
 def _put_in_place(temporary: Path, path: Path) -> None:

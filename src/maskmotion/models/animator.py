@@ -184,7 +184,7 @@ class Animator(nn.Module):
         driving_mask: Tensor,
         perturbation: torch.Generator,
     ) -> tuple[Tensor, Tensor]:
-        """P and r on a driving mask, step 4 of docs/method.md's training step; gradients reach r alone.
+        """P and r on a driving mask (docs/method.md, step 4); gradients reach r alone.
 
         Args:
             small_source: (B, 3, H/4, W/4) RGB in [0, 1].

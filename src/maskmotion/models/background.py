@@ -12,17 +12,17 @@ from maskmotion.models.generator import HourglassBody, ResidualBody
 
 
 def foreground(x: Tensor, mask: Tensor) -> Tensor:
-    """F of docs/method.md: x where the mask is 1, black elsewhere; (B, 3, H, W) and (B, 1, H, W)."""
+    """F of docs/method.md: x where the mask is 1, else black; (B, 3, H, W) and (B, 1, H, W)."""
     return x * mask
 
 
 def background(x: Tensor, mask: Tensor) -> Tensor:
-    """B of docs/method.md: x where the mask is 0, black elsewhere; (B, 3, H, W) and (B, 1, H, W)."""
+    """B of docs/method.md: x where the mask is 0, else black; (B, 3, H, W) and (B, 1, H, W)."""
     return x * (1 - mask)
 
 
 def binarize(mask: Tensor, threshold: float) -> Tensor:
-    """bi of docs/method.md: 1 where the mask is above the threshold, else 0; shape and dtype kept."""
+    """bi of docs/method.md: 1 where the mask is above the threshold, else 0; shape kept."""
     return (mask > threshold).to(mask.dtype)
 
 

@@ -147,7 +147,7 @@ class AntiAliasDownsample(nn.Module):
 
 
 def resize(x: Tensor, size: int | tuple[int, int]) -> Tensor:
-    """Bilinear D and U of docs/method.md (align_corners=False, no low-pass): (B, C, H, W) -> size."""
+    """Bilinear D and U of docs/method.md (align_corners=False): (B, C, H, W) -> size."""
     return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
 
 
