@@ -38,8 +38,8 @@ def main() -> None:
 
     try:
         model = load_model(arguments.model)
-    except ModelError as error:
-        sys.exit(f"maskmotion.demo: error: {error}")
+    except ModelError as problem:
+        sys.exit(f"maskmotion.demo: error: {problem}")
     size = model.config.image_size
     rows = demo_rows(model, size)
     write_video(rows, arguments.out / "demo.mp4")

@@ -39,6 +39,9 @@ def test_videos_strips_and_folders_of_frames_are_clips(tmp_path: Path) -> None:
         tmp_path,
         "video.MP4",
         "animation.gif",
+        "old.mpg",
+        "phone.3GP",
+        "scan/0.tif",
         "strip.png",
         "frames/0000.png",
         "frames/0001.png",
@@ -47,7 +50,15 @@ def test_videos_strips_and_folders_of_frames_are_clips(tmp_path: Path) -> None:
         "empty/notes.txt",
     )
     (tmp_path / "void").mkdir()
-    assert names(tmp_path) == ["animation.gif", "frames", "strip.png", "video.MP4"]
+    assert names(tmp_path) == [
+        "animation.gif",
+        "frames",
+        "old.mpg",
+        "phone.3GP",
+        "scan",
+        "strip.png",
+        "video.MP4",
+    ]
 
 
 def test_hidden_files_are_none(tmp_path: Path) -> None:

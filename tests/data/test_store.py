@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from tests.data.footage import SIDE, moving_square, panning, write
 
 from maskmotion.data import store
@@ -66,6 +67,20 @@ def test_videos_are_cropped_and_reduced(tmp_path: Path) -> None:
         found = stored[0].frame(index)
         assert found.shape == (32, 32, 3)
         assert np.abs(found.astype(int) - square(frame, 32)).mean() < 8  # H.264
+
+
+def test_transparency_is_laid_on_white(tmp_path: Path) -> None:
+    frames = moving_square(3)
+    alpha = np.zeros((SIDE, SIDE), np.uint8)
+    alpha[: SIDE // 2] = 255
+    (tmp_path / "ann").mkdir()
+    for index, frame in enumerate(frames):
+        Image.fromarray(np.dstack([frame, alpha])).save(tmp_path / "ann" / f"{index}.png")
+    stored, _ = store_clips([clip(tmp_path / "ann")], SIDE, tmp_path / "store")
+    for index, frame in enumerate(frames):
+        found = stored[0].frame(index)
+        assert np.array_equal(found[: SIDE // 2], frame[: SIDE // 2])
+        assert (found[SIDE // 2 :] == 255).all()
 
 
 def test_a_moving_camera_is_marked(tmp_path: Path) -> None:

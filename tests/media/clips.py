@@ -121,6 +121,7 @@ def write_sound(
     sound_from_s: float = 0.0,
     picture_from_s: float = 0.0,
     click_s: float | None = None,
+    keyframe_every: int = 250,
 ) -> Path:
     """A clip whose sound is a tone, or silence with one click; both streams on one clock."""
     rate = 48_000
@@ -136,6 +137,7 @@ def write_sound(
             picture = container.add_stream("libx264", rate=25, width=WIDTH, height=HEIGHT)
             picture.pix_fmt = "yuv420p"
             picture.options = {"preset": "ultrafast", "tune": "zerolatency"}
+            picture.gop_size = keyframe_every
         sound = container.add_stream(codec, rate=rate)
         sound.layout = "mono"
         if picture is not None:
@@ -151,6 +153,19 @@ def write_sound(
             piece.pts, piece.time_base = start + round(sound_from_s * rate), Fraction(1, rate)
             container.mux(sound.encode(piece))
         container.mux(sound.encode(None))
+    return path
+
+
+def without_first_pictures(clip: Path, path: Path, count: int) -> Path:
+    """The same packets in another file, but for the first pictures: as if cut off a keyframe."""
+    with av.open(str(clip)) as source, av.open(str(path), "w") as container:
+        streams = [container.add_stream_from_template(stream) for stream in source.streams]
+        for packet in source.demux():
+            if packet.stream.type == "video" and count > 0:
+                count -= 1
+            elif packet.size:
+                packet.stream = streams[packet.stream.index]
+                container.mux(packet)
     return path
 
 

@@ -11,6 +11,7 @@ from tests.media.clips import (
     audio_packets,
     loudest_s,
     moving,
+    without_first_pictures,
     write_clip,
     write_sound,
 )
@@ -113,6 +114,19 @@ def test_sound_and_picture_stay_in_step(
     heard_s = loudest_s(written) - picture_s
     assert sound_of(written)[1] > -0.06  # what was heard before the first picture is left out
     assert heard_s == pytest.approx(0.8 - picture_from_s, abs=0.03)
+
+
+@pytest.mark.parametrize("cut", ["cut.mkv", "cut.ts"])
+@pytest.mark.parametrize("target", ["out.mp4", "out.webm"])
+def test_sound_is_in_step_with_the_first_picture_that_can_be_decoded(
+    tmp_path: Path, cut: str, target: str
+) -> None:
+    clip = write_sound(tmp_path / "clip.mkv", codec="aac", click_s=0.8, keyframe_every=10)
+    clip = without_first_pictures(clip, tmp_path / cut, 5)
+    with open_video(clip) as video:
+        assert sum(1 for _ in video) == 15  # the second keyframe is picture 10
+    written = write(tmp_path / target, clip, 0.6)
+    assert loudest_s(written) == pytest.approx(0.8 - 0.4, abs=0.03)
 
 
 @pytest.mark.parametrize(("written_s", "limit_s", "ends_s"), [(0.4, None, 0.4), (1.0, 0.6, 0.6)])

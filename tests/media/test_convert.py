@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 
 from maskmotion.errors import ShapeError
-from maskmotion.media import to_tensor, to_uint8
+from maskmotion.media import on_white, to_tensor, to_uint8
 
 
 @given(
@@ -60,3 +60,12 @@ def test_unfitting_frames(frames: list[np.ndarray]) -> None:
 def test_unfitting_tensor() -> None:
     with pytest.raises(ShapeError):
         to_uint8(torch.zeros(3, 4, 4))
+
+
+def test_on_white() -> None:
+    image = np.array([[[0, 100, 200]] * 3], np.uint8)
+    alpha = np.array([[255, 0, 128]], np.uint8)
+    laid = on_white(image, alpha)
+    assert laid.dtype == np.uint8
+    assert laid.tolist() == [[[0, 100, 200], [255, 255, 255], [127, 177, 227]]]
+    assert on_white(image, None) is image

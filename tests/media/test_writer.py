@@ -147,6 +147,64 @@ def test_durations(tmp_path: Path, name: str, fps: Fraction) -> None:
             assert video.info.fps == fps
 
 
+@pytest.mark.parametrize(
+    ("name", "alpha"),
+    [(name, False) for name in KINDS[:7]] + [(name, True) for name in ALPHA_KINDS[:5]],
+)
+def test_a_long_last_frame_is_kept(tmp_path: Path, name: str, alpha: bool) -> None:
+    pictures = [Image.fromarray(image) for image in moving(3)]
+    gif = tmp_path / "driving.gif"
+    pictures[0].save(gif, save_all=True, append_images=pictures[1:], duration=[100, 100, 2000])
+    with (
+        open_video(gif) as video,
+        open_writer(
+            tmp_path / name, width=WIDTH, height=HEIGHT, fps=video.info.fps, alpha=alpha
+        ) as writer,
+    ):
+        for frame in video:
+            writer.write(frame.image, None, frame.time_s, frame.duration_s)
+    assert [frame.duration_s for frame in read(tmp_path / name)] == pytest.approx(
+        [0.1, 0.1, 2.0], abs=2e-3
+    )
+    with open_video(tmp_path / name) as video:
+        assert video.info.duration_s == pytest.approx(2.2, abs=2e-3)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.webm"])
+@pytest.mark.parametrize("count", [1, 2, 4, 5, 8, 13])
+def test_the_last_frame_is_the_last_in_decoding_order(
+    tmp_path: Path, name: str, count: int
+) -> None:
+    with open_writer(tmp_path / name, width=WIDTH, height=HEIGHT, fps=FPS) as writer:
+        for index, image in enumerate(moving(count)):
+            writer.write(image, duration_s=0.5 if index == count - 1 else None)
+    frames = read(tmp_path / name)
+    assert [frame.duration_s for frame in frames[:-1]] == pytest.approx([0.04] * (count - 1))
+    assert frames[-1].duration_s == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.webp", "a.png"])
+def test_the_next_frame_begins_where_the_last_one_ends(tmp_path: Path, name: str) -> None:
+    first, second = moving(2)
+    with open_writer(tmp_path / name, width=WIDTH, height=HEIGHT, fps=FPS) as writer:
+        writer.write(first, time_s=1.0, duration_s=0.3)
+        writer.write(second)
+    frames = read(tmp_path / name)
+    assert [frame.time_s for frame in frames] == pytest.approx([0, 0.3], abs=1e-3)
+    assert frames[-1].duration_s == pytest.approx(0.04, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.webp", "a.png"])
+@pytest.mark.parametrize("last_s", [0.02, 70.0])
+def test_repeated_pictures_and_any_length(tmp_path: Path, name: str, last_s: float) -> None:
+    with open_writer(tmp_path / name, width=WIDTH, height=HEIGHT, fps=FPS) as writer:
+        for index in (0, 1, 1, 1):
+            writer.write(moving(2)[index], duration_s=last_s if index else 0.1)
+    frames = read(tmp_path / name)
+    end_s = frames[-1].time_s + frames[-1].duration_s
+    assert end_s == pytest.approx(0.1 + 3 * last_s, abs=2e-3)
+
+
 def test_gif_frames_are_never_too_short_for_browsers(tmp_path: Path) -> None:
     write(tmp_path / "a.gif", moving(30), fps=Fraction(60))
     with Image.open(tmp_path / "a.gif") as picture:
@@ -295,6 +353,11 @@ def test_unfitting_frames(tmp_path: Path) -> None:
     ):
         writer.write(image, time_s=0.5)
         writer.write(image, time_s=0.5)
+    with (
+        pytest.raises(MediaError, match=r"a frame cannot be shown for 0 s"),
+        open_writer(tmp_path / "a.mp4", width=WIDTH, height=HEIGHT, fps=FPS) as writer,
+    ):
+        writer.write(image, duration_s=0)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -7,7 +7,6 @@ from maskmotion.errors import DataError
 from maskmotion.media import PICTURE_ENDINGS, VIDEO_ENDINGS
 
 
-
 @dataclass(frozen=True)
 class Clip:
     """A clip on disk: a video file, a folder of frames, or a one-picture strip.

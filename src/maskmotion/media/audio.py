@@ -49,7 +49,8 @@ class AudioTrack:
 def open_audio(path: Path, output: OutputContainer, rule: AudioRule) -> AudioTrack | None:
     """Add the clip's first audio stream to a container that has not begun; None: it is silent.
 
-    The first frame of the clip's video that can be decoded is time 0, as in `open_video`, so sound and picture stay in step.
+    Time 0 is the first frame of the clip's video that can be decoded, as in `open_video`, so sound
+    and picture stay in step.
 
     Raises:
         MediaError: the file is missing.
