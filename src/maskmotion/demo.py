@@ -39,7 +39,8 @@ def main() -> None:
     try:
         model = load_model(arguments.model)
     except ModelError as problem:
-        sys.exit(f"maskmotion.demo: error: {problem}")
+        sys.stderr.write(f"maskmotion.demo: error: {problem}\n")
+        sys.exit(2)
     size = model.config.image_size
     rows = demo_rows(model, size)
     write_video(rows, arguments.out / "demo.mp4")
