@@ -119,22 +119,24 @@ def decode(info: VideoInfo) -> Iterator[Frame]:
         tick_s = cast(Fraction, stream.time_base)
         scaler = VideoReformatter()
         held: av.VideoFrame | None = None
+        matrix = np.eye(2)
         held_s = start_s = 0.0
         for frame in _decoded(container, stream):
             if held is None:
                 start_s = float(_begin_s(frame, tick_s))
+                matrix = _display_matrix(frame)
             else:
                 time_s = _time_s(frame, tick_s, start_s)
                 if time_s is None:
                     time_s = held_s + nominal_s
                 elif time_s <= held_s:
                     time_s = held_s + nominal_s / 10  # a damaged clock, running backwards
-                yield _displayed(held, info, scaler, held_s, time_s - held_s)
+                yield _displayed(held, info, matrix, scaler, held_s, time_s - held_s)
                 held_s = time_s
             held = frame
         if held is not None:
             own_s = float((held.duration or 0) * tick_s)
-            yield _displayed(held, info, scaler, held_s, own_s or nominal_s)
+            yield _displayed(held, info, matrix, scaler, held_s, own_s or nominal_s)
 
 
 def _begin_s(first: av.VideoFrame, tick_s: Fraction) -> Fraction:
@@ -182,12 +184,12 @@ def _packets(container: InputContainer, stream: av.VideoStream) -> Iterator[av.P
 def _displayed(
     frame: av.VideoFrame,
     info: VideoInfo,
+    matrix: np.ndarray,
     scaler: VideoReformatter,
     time_s: float,
     duration_s: float,
 ) -> Frame:
     """Convert a decoded frame to upright RGB with square pixels."""
-    matrix = _display_matrix(frame)
     width, height = info.width, info.height
     if _swaps_axes(matrix):
         width, height = height, width
@@ -231,7 +233,11 @@ def _displayed_size(frame: av.VideoFrame, stream: av.VideoStream) -> tuple[int, 
 
 
 def _display_matrix(frame: av.VideoFrame) -> np.ndarray:
-    """The 2x2 matrix that takes stored to displayed coordinates; y points down in both."""
+    """The 2x2 matrix that takes stored to displayed coordinates; y points down in both.
+
+    Asked of a clip's first frame only: PyAV ties a frame that is asked into a reference cycle, so
+    that its pixels would wait for the garbage collector.
+    """
     data = frame.side_data.get("DISPLAYMATRIX")
     if data is None:
         return np.eye(2)

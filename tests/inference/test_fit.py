@@ -1,0 +1,150 @@
+"""Squares of pictures: what is cut, and that pasting undoes cutting."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from tiny import pictures
+
+from maskmotion.errors import InputError
+from maskmotion.inference.fit import MIN_SIDE_PX, Square, cover, cut, paste, square_of
+
+SIDES = st.integers(1, 70)
+
+
+@pytest.mark.parametrize(
+    ("fit", "height", "width", "square"),
+    [
+        ("crop", 40, 60, Square(10, 0, 40)),
+        ("crop", 61, 40, Square(0, 10, 40)),
+        ("letterbox", 40, 60, Square(0, -10, 60)),
+        ("letterbox", 61, 40, Square(-11, 0, 61)),
+        ("crop", 32, 32, Square(0, 0, 32)),
+        ("5,6,20,20", 40, 60, Square(5, 6, 20)),
+        ("0,0,60,40", 40, 60, Square(0, -10, 60)),  # round the box's middle, beyond the edge
+        (" 30, 10, 16, 20 ", 40, 60, Square(28, 10, 20)),
+    ],
+)
+def test_square_of(fit: str, height: int, width: int, square: Square) -> None:
+    assert square_of(fit, height, width) == square
+
+
+@pytest.mark.parametrize(
+    ("fit", "words"),
+    [
+        ("middle", "crop, letterbox, or LEFT,TOP,WIDTH,HEIGHT in pixels, not 'middle'"),
+        ("", "not ''"),
+        ("1,2,3", "LEFT,TOP,WIDTH,HEIGHT"),
+        ("1,2,20,20,5", "LEFT,TOP,WIDTH,HEIGHT"),
+        ("1,2,20,2.5", "LEFT,TOP,WIDTH,HEIGHT"),
+        ("-1,0,20,20", "must lie inside the picture of 60x40 pixels"),
+        ("41,0,20,20", "inside"),
+        ("0,21,20,20", "inside"),
+        ("0,0,60,-20", "at least 16"),
+        ("0,0,20,15", "at least 16"),
+    ],
+)
+def test_square_of_refuses(fit: str, words: str) -> None:
+    with pytest.raises(InputError) as error:
+        square_of(fit, 40, 60)
+    assert words in str(error.value)
+
+
+@given(height=SIDES, width=SIDES)
+def test_crop_is_the_largest_inside_and_letterbox_the_smallest_around(
+    height: int, width: int
+) -> None:
+    crop, box = square_of("crop", height, width), square_of("letterbox", height, width)
+    assert crop.side == min(height, width)
+    assert crop.left >= 0
+    assert crop.top >= 0
+    assert crop.left + crop.side <= width
+    assert crop.top + crop.side <= height
+    assert box.side == max(height, width)
+    assert box.left <= 0
+    assert box.top <= 0
+    assert box.left + box.side >= width
+    assert box.top + box.side >= height
+
+
+@given(data=st.data(), height=st.integers(MIN_SIDE_PX, 70), width=st.integers(MIN_SIDE_PX, 70))
+def test_box_is_held_by_its_square(data: st.DataObject, height: int, width: int) -> None:
+    box_height = data.draw(st.integers(MIN_SIDE_PX, height))
+    box_width = data.draw(st.integers(MIN_SIDE_PX, width))
+    top = data.draw(st.integers(0, height - box_height))
+    left = data.draw(st.integers(0, width - box_width))
+    square = square_of(f"{left},{top},{box_width},{box_height}", height, width)
+    assert square.side == max(box_height, box_width)
+    assert square.left <= left <= left + box_width <= square.left + square.side
+    assert square.top <= top <= top + box_height <= square.top + square.side
+
+
+@given(height=SIDES, width=SIDES, fit=st.sampled_from(["crop", "letterbox"]))
+def test_pasting_what_was_cut_changes_nothing(height: int, width: int, fit: str) -> None:
+    picture = pictures(2, height, width)
+    square = square_of(fit, height, width)
+    part = cut(picture, square, square.side)
+    assert part.shape == (2, 3, square.side, square.side)
+    assert torch.equal(paste(picture, part, square), picture)
+
+
+@given(height=SIDES, width=SIDES, fit=st.sampled_from(["crop", "letterbox"]))
+def test_pasting_fills_the_square_and_nothing_else(height: int, width: int, fit: str) -> None:
+    canvas = pictures(1, height, width)
+    square = square_of(fit, height, width)
+    pasted = paste(canvas, torch.ones(2, 3, 32, 32), square)
+    inside = torch.zeros(height, width, dtype=torch.bool)
+    top, left = max(square.top, 0), max(square.left, 0)
+    inside[top : max(square.top + square.side, 0), left : max(square.left + square.side, 0)] = True
+    assert torch.allclose(pasted[..., inside], torch.ones(()), atol=1e-6)
+    assert torch.equal(pasted[..., ~inside], canvas.expand(2, -1, -1, -1)[..., ~inside])
+
+
+@pytest.mark.parametrize(("height", "width"), [(30, 50), (50, 30), (31, 64), (1, 7), (7, 1)])
+def test_letterbox_repeats_the_edges(height: int, width: int) -> None:
+    picture = pictures(1, height, width)
+    square = square_of("letterbox", height, width)
+    part = cut(picture, square, square.side)
+    top, left = -square.top, -square.left
+    assert torch.equal(part[..., top : top + height, left : left + width], picture)
+    for row in range(top):
+        assert torch.equal(part[..., row, left : left + width], picture[..., 0, :])
+    for column in range(left + width, square.side):
+        assert torch.equal(part[..., top : top + height, column], picture[..., -1])
+
+
+@pytest.mark.parametrize("side", [1, 2, 16, 127, 129, 1000])
+def test_cut_scales_to_the_size_and_stays_in_range(side: int) -> None:
+    checks = (torch.arange(side)[:, None] + torch.arange(side)) % 2
+    part = cut(checks.expand(1, 3, -1, -1).float(), Square(0, 0, side), 128)
+    assert part.shape == (1, 3, 128, 128)
+    assert part.min() >= 0
+    assert part.max() <= 1
+
+
+def test_cut_low_passes_where_it_shrinks() -> None:
+    checks = ((torch.arange(512)[:, None] + torch.arange(512)) % 2).float()
+    part = cut(checks.expand(1, 3, -1, -1), Square(0, 0, 512), 128)
+    assert torch.allclose(part, torch.tensor(0.5), atol=0.02)
+
+
+def test_scaling_there_and_back_keeps_a_smooth_picture() -> None:
+    ramp = torch.linspace(0, 1, 90).expand(1, 3, 60, 90)
+    square = square_of("letterbox", 60, 90)
+    back = paste(torch.zeros_like(ramp), cut(ramp, square, 128), square)
+    assert (back - ramp).abs().max() < 0.01
+
+
+@given(height=SIDES, width=SIDES, to_height=SIDES, to_width=SIDES)
+def test_cover_fills_the_canvas(height: int, width: int, to_height: int, to_width: int) -> None:
+    covered = cover(torch.full((2, 3, height, width), 0.25), to_height, to_width)
+    assert covered.shape == (2, 3, to_height, to_width)
+    assert torch.allclose(covered, torch.tensor(0.25), atol=1e-5)
+
+
+def test_cover_keeps_aspect_and_middle() -> None:
+    picture = torch.zeros(1, 1, 40, 120)
+    picture[..., 40:80] = 1  # the middle third
+    assert cover(picture, 40, 40).min() == 1
+    assert cover(picture, 80, 80)[..., 4:-4].min() > 0.99
+    assert torch.equal(cover(picture, 40, 120), picture)
