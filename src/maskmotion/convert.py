@@ -73,11 +73,10 @@ def read_checkpoint(path: Path) -> dict[str, dict[str, Tensor]]:
         raise ModelError(f"there is no checkpoint file {path}")
     try:
         data: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # what torch.load raises for other files is of almost any kind
-        first_line = str(error).strip().splitlines()[0] if str(error).strip() else "no content"
+    except Exception:  # what torch.load raises for other files is of almost any kind
         raise ModelError(
-            f"{path} is not a checkpoint of plain weights ({first_line}); "
-            "download it again or ask its maker for the state dicts"
+            f"{path} is not a checkpoint of plain weights, or is cut off; download it again or ask "
+            "its maker for the state dicts alone"
         ) from None
     missing = {"generator", "mask_generator"} - set(data if isinstance(data, dict) else {})
     if missing:
