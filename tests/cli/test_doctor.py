@@ -102,7 +102,7 @@ def test_codec_probes_notice_a_lost_alpha_channel() -> None:
 def test_shipped_models_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module.importlib.resources, "files", lambda package: tmp_path)
     (none,) = module._models()
-    assert none.ok
+    assert not none.ok
     assert "none" in none.detail
     (tmp_path / "weights" / "broken").mkdir(parents=True)
     (tmp_path / "weights" / "broken" / "config.json").touch()

@@ -103,8 +103,10 @@ def _exit_code(error: Exception) -> int:
     if isinstance(error, ImportError) and isinstance(error.__cause__, ImportError):
         error = error.__cause__
     match error:
-        case InputError() | CycloptsError():
+        case InputError():
             return _complain(str(error), 2)
+        case CycloptsError():
+            return _complain(f"{str(error).rstrip('. ')}; see `maskmotion VERB --help`", 2)
         case MaskMotionError():
             return _complain(str(error), 1)
         case BrokenPipeError():
