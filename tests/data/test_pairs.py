@@ -156,7 +156,7 @@ def test_the_pair_that_changes_most_is_kept() -> None:
 
 
 def test_a_batch_that_cannot_be_filled_is_refused() -> None:
-    with pytest.raises(DataError, match="2 clips seen 3 times do not fill a batch of 7"):
+    with pytest.raises(DataError, match="2 identities seen 3 times do not fill a batch of 7"):
         sampler(2, repeats=3, batch_size=7)
     with pytest.raises(DataError):
         PairSampler([], batch_size=1)

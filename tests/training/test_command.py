@@ -206,7 +206,7 @@ def test_batch_that_an_epoch_does_not_fill(
     arguments: Arguments, capsys: pytest.CaptureFixture[str]
 ) -> None:
     message = failed(capsys, arguments("--set", "schedule.batch_size=99"))
-    assert "5 clips seen 2 times do not fill a batch of 99" in message
+    assert "5 identities seen 2 times do not fill a batch of 99" in message
     assert cli.main(arguments("--max-steps=1")) == 0  # the right command is not refused after that
 
 

@@ -97,17 +97,17 @@ def test_networks_rest_before_their_epoch(settings: Settings, go: Go, tmp_path: 
             assert moved == (index >= first), (name, index)
 
 
-def test_m_trains_alone_first_and_hears_nothing_of_l(
+def test_m_and_r_train_alone_first_and_m_hears_nothing_of_l(
     settings: Settings, go: Go, tmp_path: Path
 ) -> None:
-    """Six steps of m alone leave the other networks as they were; then l leaves m alone."""
+    """Six steps of m and r alone leave the other networks as they were; then l leaves m alone."""
     motion = {"weight": 5, "alone_samples": 12, "only": True}
     out = tmp_path / "alone"
     go(settings(motion=motion), out, max_steps=6)
     alone = checkpoint(out)["model"]
     start = TrainingState(settings(motion=motion), torch.device("cpu")).model.state_dict()
     moved = {key.split(".")[0] for key in start if not torch.equal(start[key], alone[key])}
-    assert moved == {"mask_generator"}
+    assert moved == {"mask_generator", "refiner"}
     assert [entry["epoch"] < 0 for entry in log_of(out)] == [True] * 6
 
     found = {}
