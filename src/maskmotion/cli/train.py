@@ -5,7 +5,7 @@ import re
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 from cyclopts import Parameter
 from rich.console import Console
@@ -102,8 +102,8 @@ def seconds(text: str) -> float:
 class Screen(Watcher):
     """A progress bar on a terminal, a line now and then elsewhere."""
 
-    def __init__(self, stream: object) -> None:
-        self.console = Console(file=stream)  # type: ignore[arg-type]
+    def __init__(self, stream: TextIO) -> None:
+        self.console = Console(file=stream)
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
