@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from maskmotion.config import LossConfig
-from maskmotion.models.blocks import gaussian_kernel
+from maskmotion.models.blocks import gaussian_line
 from maskmotion.training.losses import PerceptualLoss, motion_loss, reduced_target
 from maskmotion.training.vgg import VGG19
 
@@ -33,7 +33,8 @@ def reduced(picture: Tensor, scale: int) -> Tensor:
         return picture
     sigma = (scale - 1) / 2
     radius = round(4 * sigma)
-    kernel = gaussian_kernel(sigma, 2 * radius + 1)[None, None]
+    line = gaussian_line(sigma, 2 * radius + 1)
+    kernel = torch.outer(line, line)[None, None]
     channels = [F.conv2d(picture[:, c : c + 1], kernel, padding=radius) for c in range(3)]
     return torch.cat(channels, 1)[..., ::scale, ::scale]
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from maskmotion.models.blocks import gaussian_kernel
+from maskmotion.models.blocks import gaussian_line
 
 SOFT_LOW = 0.04
 SOFT_WIDTH = 0.12
@@ -28,8 +28,7 @@ def motion_target(frames: Tensor, median: Tensor) -> Tensor:
     change = (frames - median).abs().amax(dim=1, keepdim=True)
     sigma = BLUR_SIGMA * frames.shape[-1]
     radius = max(1, round(3 * sigma))
-    kernel = gaussian_kernel(sigma, 2 * radius + 1).to(change)
-    line = kernel.sum(0)  # a Gaussian is separable
+    line = gaussian_line(sigma, 2 * radius + 1).to(change)
     change = F.pad(change, [radius] * 4, mode="replicate")
     change = F.conv2d(F.conv2d(change, line[None, None, None]), line[None, None, :, None])
     return ((change - SOFT_LOW) / SOFT_WIDTH).clamp(0, 1)

@@ -108,42 +108,47 @@ class Hourglass(nn.Module):
         return x
 
 
-def gaussian_kernel(sigma: float, size: int) -> Tensor:
-    """Normalised 2-D Gaussian, (size, size), sum 1."""
+def gaussian_line(sigma: float, size: int) -> Tensor:
+    """Normalised 1-D Gaussian, (size,), sum 1; its outer product is the 2-D one."""
     at = torch.arange(size, dtype=torch.float32) - (size - 1) / 2
     line = torch.exp(-(at**2) / (2 * sigma**2))
-    kernel = line[:, None] * line[None, :]
-    return kernel / kernel.sum()
+    return line / line.sum()
 
 
 class AntiAliasDownsample(nn.Module):
     """Gaussian low-pass, then every n-th pixel (docs/method.md: sigma 1.5, 13x13 for x1/4).
 
     A factor n takes sigma = (n - 1) / 2 and a kernel of 2 * round(4 sigma) + 1 pixels, zero padded.
+    A Gaussian is separable, so each axis is one matrix product, several times as fast as the 2-D
+    convolution and its gradient.
 
     Args:
-        channels: channels of the input, filtered independently.
         factor: the sub-sampling step n; 1 leaves the input as it is.
     """
 
-    weight: Tensor
+    line: Tensor
 
-    def __init__(self, channels: int, factor: int) -> None:
+    def __init__(self, factor: int) -> None:
         super().__init__()
         self.factor = factor
         sigma = (factor - 1) / 2
         self.padding = round(4 * sigma)
-        kernel = gaussian_kernel(sigma, 2 * self.padding + 1) if factor > 1 else torch.ones(1, 1)
-        self.register_buffer("weight", kernel.expand(channels, 1, -1, -1).clone(), persistent=False)
+        line = gaussian_line(sigma, 2 * self.padding + 1) if factor > 1 else torch.ones(1)
+        self.register_buffer("line", line, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C, H/n, W/n)."""
         if self.factor == 1:
             return x
-        weight = self.weight.to(x.dtype)
-        return F.conv2d(
-            x, weight, stride=self.factor, padding=self.padding, groups=self.weight.shape[0]
-        )
+        with torch.autocast(x.device.type, enabled=False):
+            rows, columns = (self._matrix(size, x) for size in x.shape[-2:])
+            return rows @ x @ columns.mT
+
+    def _matrix(self, size: int, like: Tensor) -> Tensor:
+        """(size / n, size): what each output pixel takes from each pixel of a line."""
+        identity = torch.eye(size, dtype=like.dtype, device=like.device)[:, None]
+        kernel = self.line.to(like)[None, None]
+        return F.conv1d(identity, kernel, stride=self.factor, padding=self.padding)[:, 0].mT
 
 
 def resize(x: Tensor, size: int | tuple[int, int]) -> Tensor:

@@ -25,7 +25,7 @@ class MaskGenerator(nn.Module):
 
     def __init__(self, width: float = 1.0, *, padded: bool = False, skips: bool = False) -> None:
         super().__init__()
-        self.down = AntiAliasDownsample(3, MASK_REDUCTION)
+        self.down = AntiAliasDownsample(MASK_REDUCTION)
         self.hourglass = Hourglass(3, scaled(32, width), scaled(1024, width), skips=skips)
         self.final = nn.Conv2d(self.hourglass.out_channels, 1, 7, padding=3 if padded else 0)
         self.border = 0 if padded else 3

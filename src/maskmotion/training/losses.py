@@ -1,5 +1,7 @@
 """The losses of docs/method.md, Data flow, steps 4 and 5, and the motion warm start."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -23,7 +25,7 @@ class PerceptualLoss(nn.Module):
         super().__init__()
         self.vgg = vgg
         self.weight = config.perceptual
-        self.pyramid = nn.ModuleList(AntiAliasDownsample(3, scale) for scale in config.scales)
+        self.pyramid = nn.ModuleList(AntiAliasDownsample(scale) for scale in config.scales)
 
     def features(self, picture: Tensor) -> list[Tensor]:
         """VGG features at all scales: (B, 3, H, W) RGB in [0, 1] -> scales x layers tensors."""
@@ -39,7 +41,32 @@ class PerceptualLoss(nn.Module):
             Scalar: weight * the sum over scales and layers of the mean |difference|.
         """
         pairs = zip(self.features(picture), target, strict=True)
-        return self.weight * torch.stack([(a - b).abs().float().mean() for a, b in pairs]).sum()
+        return self.weight * torch.stack([mean_difference(a, b) for a, b in pairs]).sum()
+
+
+class _MeanDifference(torch.autograd.Function):
+    """Mean |a - b|, whose gradient has the layout of a.
+
+    torch's own gradient of a mean is laid out otherwise, and every operation that meets both
+    layouts on its way back through VGG takes several times as long.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
+        difference = a - b
+        mean = difference.abs().mean(dtype=torch.float32)
+        ctx.save_for_backward(difference.sign_())
+        return mean
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (sign,) = ctx.saved_tensors
+        return sign * (gradient / sign.numel()).to(sign.dtype), None
+
+
+def mean_difference(a: Tensor, b: Tensor) -> Tensor:
+    """Mean |a - b| in float32, a scalar; b, of a's shape, gets no gradient."""
+    return _MeanDifference.apply(a, b)
 
 
 def motion_loss(logits: Tensor, target: Tensor, still: Tensor) -> Tensor:

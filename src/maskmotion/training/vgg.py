@@ -48,7 +48,7 @@ class VGG19(nn.Module):
             if width is None:
                 blocks.append(nn.MaxPool2d(2))
             else:
-                blocks += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
+                blocks += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(inplace=True)]
                 channels = width
         self.features = nn.Sequential(*blocks)
         self.register_buffer("mean", torch.tensor(MEAN)[:, None, None], persistent=False)
