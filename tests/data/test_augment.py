@@ -6,14 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maskmotion.data.augment import LUMA, apply_jitter, jitter_matrix, random_flip
+from maskmotion.models.draws import Draws
 
-CPU = torch.device("cpu")
 seeds = st.integers(0, 2**31)
 strengths = st.floats(0, 0.5)
 
 
 def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def drawn(seed: int = 0) -> Draws:
+    return Draws(seeded(seed))
 
 
 def pictures(seed: int, batch: int = 4, low: float = 0.3, high: float = 0.5) -> torch.Tensor:
@@ -28,7 +32,7 @@ def luma(picture: torch.Tensor) -> torch.Tensor:
 @given(seeds)
 def test_no_strength_changes_nothing(seed: int) -> None:
     picture = pictures(seed, low=0, high=1)
-    matrix = jitter_matrix(4, 0.0, seeded(seed), CPU)
+    matrix = jitter_matrix(4, 0.0, drawn(seed))
     assert matrix.shape == (4, 3, 4)
     torch.testing.assert_close(apply_jitter(picture, matrix), picture, atol=1e-5, rtol=0)
 
@@ -50,7 +54,7 @@ def test_applying_a_matrix() -> None:
 @given(seeds, strengths)
 def test_grey_stays_grey(seed: int, strength: float) -> None:
     grey = pictures(seed)[:, :1].expand(-1, 3, -1, -1)
-    out = apply_jitter(grey, jitter_matrix(4, strength, seeded(seed), CPU))
+    out = apply_jitter(grey, jitter_matrix(4, strength, drawn(seed)))
     torch.testing.assert_close(out[:, 0], out[:, 1], atol=1e-5, rtol=0)
     torch.testing.assert_close(out[:, 0], out[:, 2], atol=1e-5, rtol=0)
 
@@ -59,7 +63,7 @@ def test_grey_stays_grey(seed: int, strength: float) -> None:
 def test_an_even_grey_picture_shows_the_brightness_alone(
     seed: int, strength: float, level: float
 ) -> None:
-    matrix = jitter_matrix(4, strength, seeded(seed), CPU)
+    matrix = jitter_matrix(4, strength, drawn(seed))
     out = apply_jitter(torch.full((4, 3, 6, 8), level), matrix)
     brightness = out[:, 0, 0, 0] / level
     assert (brightness >= 1 - strength - 1e-4).all()
@@ -71,7 +75,7 @@ def test_an_even_grey_picture_shows_the_brightness_alone(
 def test_luma_follows_brightness_and_contrast_alone(seed: int, strength: float) -> None:
     """Saturation and hue change no luma: it is b (c luma + (1 - c) mean), with c in its range."""
     picture = pictures(seed)
-    matrix = jitter_matrix(4, strength, seeded(seed), CPU)
+    matrix = jitter_matrix(4, strength, drawn(seed))
     brightness = apply_jitter(torch.full((4, 3, 6, 8), 0.4), matrix)[:, 0, 0, 0] / 0.4
     before, after = luma(picture), luma(apply_jitter(picture, matrix))
     mean = before.mean((1, 2))
@@ -87,7 +91,7 @@ def test_luma_follows_brightness_and_contrast_alone(seed: int, strength: float) 
 def test_hue_turns_by_up_to_its_strength_both_ways() -> None:
     """The chroma of a colour, as an angle about the grey axis in YIQ."""
     colour = torch.tensor([0.6, 0.35, 0.35]).view(1, 3, 1, 1).expand(2000, -1, 1, 1)
-    out = apply_jitter(colour, jitter_matrix(2000, 0.1, seeded(), CPU))[:, :, 0, 0]
+    out = apply_jitter(colour, jitter_matrix(2000, 0.1, drawn()))[:, :, 0, 0]
 
     def angle(rgb: torch.Tensor) -> torch.Tensor:
         i = rgb @ torch.tensor([0.596, -0.274, -0.322])
@@ -102,7 +106,7 @@ def test_hue_turns_by_up_to_its_strength_both_ways() -> None:
 
 def test_factors_fill_their_range() -> None:
     even = torch.full((2000, 3, 1, 1), 0.4)
-    matrix = jitter_matrix(2000, 0.1, seeded(), CPU)
+    matrix = jitter_matrix(2000, 0.1, drawn())
     brightness = apply_jitter(even, matrix)[:, 0, 0, 0] / 0.4
     assert brightness.min().item() == pytest.approx(0.9, abs=0.002)
     assert brightness.max().item() == pytest.approx(1.1, abs=0.002)
@@ -110,7 +114,7 @@ def test_factors_fill_their_range() -> None:
 
 
 def test_jitter_is_the_generators() -> None:
-    a, b, c = (jitter_matrix(3, 0.1, seeded(seed), CPU) for seed in (0, 0, 1))
+    a, b, c = (jitter_matrix(3, 0.1, drawn(seed)) for seed in (0, 0, 1))
     assert torch.equal(a, b)
     assert not torch.equal(a, c)
     assert not torch.equal(a[0], a[1])
@@ -119,7 +123,7 @@ def test_jitter_is_the_generators() -> None:
 @given(seeds)
 def test_flips_are_the_samples_and_alike_in_all_pictures(seed: int) -> None:
     a, b = pictures(seed), pictures(seed + 1)
-    flipped_a, flipped_b = random_flip((a, b), seeded(seed))
+    flipped_a, flipped_b = random_flip((a, b), drawn(seed))
     for old_a, new_a, old_b, new_b in zip(a, flipped_a, b, flipped_b, strict=True):
         if torch.equal(new_a, old_a):
             assert torch.equal(new_b, old_b)
@@ -130,5 +134,5 @@ def test_flips_are_the_samples_and_alike_in_all_pictures(seed: int) -> None:
 
 def test_half_of_the_samples_are_flipped() -> None:
     ramp = torch.arange(4.0).expand(1000, 1, 1, 4)
-    (out,) = random_flip((ramp,), seeded())
+    (out,) = random_flip((ramp,), drawn())
     assert 450 < (out[..., 0] == 3).sum() < 550

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from maskmotion.models import perturb
+from maskmotion.models.draws import Draws, Share
 from maskmotion.models.perturb import (
     perturb_for_animation,
     perturb_for_training,
@@ -19,6 +20,10 @@ SHAPES = [(16, 16), (32, 32), (64, 64), (32, 64), (64, 32)]
 
 def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def drawn(seed: int = 0, share: Share | None = None) -> Draws:
+    return Draws(seeded(seed), share or Share())
 
 
 def blob(
@@ -93,13 +98,13 @@ def test_a_strip_reads_about_its_own_centre(strip: tuple[Tensor, Tensor]) -> Non
 @pytest.mark.parametrize("shape", SHAPES)
 def test_training_mask_is_detached_and_in_range(shape: tuple[int, int]) -> None:
     mask = torch.rand(3, 1, *shape, generator=seeded(1), requires_grad=True)
-    out = perturb_for_training(mask, THRESHOLD, seeded())
+    out = perturb_for_training(mask, THRESHOLD, drawn())
     assert out.shape == mask.shape
     assert not out.requires_grad
     assert out.min() >= 0
     assert out.max() <= 1
-    assert torch.equal(out, perturb_for_training(mask, THRESHOLD, seeded()))
-    assert not torch.equal(out, perturb_for_training(mask, THRESHOLD, seeded(2)))
+    assert torch.equal(out, perturb_for_training(mask, THRESHOLD, drawn()))
+    assert not torch.equal(out, perturb_for_training(mask, THRESHOLD, drawn(2)))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -110,7 +115,7 @@ def test_training_mask_without_scaling_and_noise_is_only_cut(
     monkeypatch.setattr(perturb, "NOISE_LEVEL", 0)
     mask = torch.rand(2, 1, *shape, generator=seeded(1))
     mask[0, 0, 0, 0] = THRESHOLD
-    out = perturb_for_training(mask, THRESHOLD, seeded())
+    out = perturb_for_training(mask, THRESHOLD, drawn())
     assert torch.equal(out, torch.where(mask > torch.tensor(THRESHOLD), mask, 0))
     assert out[0, 0, 0, 0] == 0
 
@@ -119,13 +124,13 @@ def test_values_up_to_the_threshold_are_cut_after_the_scaling(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(perturb, "NOISE_LEVEL", 0)
-    out = perturb_for_training(blob().expand(4, -1, -1, -1), THRESHOLD, seeded())
+    out = perturb_for_training(blob().expand(4, -1, -1, -1), THRESHOLD, drawn())
     assert (out > 0).any()
     assert out[out > 0].min() > THRESHOLD
 
 
 def test_noise_is_poisson_and_comes_after_the_cut() -> None:
-    grey = perturb_for_training(torch.zeros(8, 1, 64, 64), THRESHOLD, seeded()) * 255
+    grey = perturb_for_training(torch.zeros(8, 1, 64, 64), THRESHOLD, drawn()) * 255
     torch.testing.assert_close(grey, grey.round(), atol=1e-3, rtol=0)
     assert grey.mean().item() == pytest.approx(20, abs=0.15)
     assert grey.var().item() == pytest.approx(20, abs=1)  # a Poisson's variance is its mean
@@ -154,7 +159,7 @@ def test_pivots_are_the_batchs_and_factors_the_samples(
     height, width = shape
     for seed in range(60):
         calls.clear()
-        perturb_for_training(torch.rand(4, 1, height, width), THRESHOLD, seeded(seed))
+        perturb_for_training(torch.rand(4, 1, height, width), THRESHOLD, drawn(seed))
         assert [len(edges) for _, edges in calls] == [7, 2, 7, 2]
         assert [int(edges[-1]) for _, edges in calls] == [width, height, height, width]
         for factors, edges in calls:
@@ -170,7 +175,7 @@ def test_pivots_are_the_batchs_and_factors_the_samples(
 
 def test_factors_fill_their_range(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = spied(monkeypatch)
-    perturb_for_training(torch.rand(300, 1, 16, 16), THRESHOLD, seeded())
+    perturb_for_training(torch.rand(300, 1, 16, 16), THRESHOLD, drawn())
     for factors, _ in calls:
         assert factors.min() < 0.76
         assert factors.max() > 1.24
@@ -182,29 +187,40 @@ def test_vertical_strips_are_scaled_horizontally_first(monkeypatch: pytest.Monke
     monkeypatch.setattr(perturb, "NOISE_LEVEL", 0)
     calls = spied(monkeypatch)
     line = torch.rand(64, generator=seeded(3)) * 0.5 + 0.5
-    uniform = perturb._uniform
+    factors = perturb._factors
 
-    def strips_only(
-        shape: tuple[int, int], generator: torch.Generator, device: torch.device
-    ) -> Tensor:
-        drawn = uniform(shape, generator, device)
-        return drawn if len(calls) == 0 else torch.ones(shape)
+    def strips_only(samples: int, strips: int, draws: Draws) -> Tensor:
+        found = factors(samples, strips, draws)
+        return found if len(calls) == 0 else torch.ones_like(found)
 
-    monkeypatch.setattr(perturb, "_uniform", strips_only)
-    out = perturb_for_training(line.expand(1, 1, 64, 64), 0.0, seeded())[0, 0]
+    monkeypatch.setattr(perturb, "_factors", strips_only)
+    out = perturb_for_training(line.expand(1, 1, 64, 64), 0.0, drawn())[0, 0]
     torch.testing.assert_close(out, (scaling_matrix(*calls[0], 64)[0] @ line).expand(64, 64))
     assert not torch.allclose(out[0], line)
 
 
 def test_samples_of_a_batch_are_deformed_each_in_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(perturb, "NOISE_LEVEL", 0)
-    out = perturb_for_training(blob().expand(3, -1, -1, -1), THRESHOLD, seeded())
+    out = perturb_for_training(blob().expand(3, -1, -1, -1), THRESHOLD, drawn())
     assert not torch.equal(out[0], out[1])
     assert not torch.equal(out[1], out[2])
     # one factor strip by strip and one as a whole, each in 0.75 to 1.25
     areas = (out > 0).sum((1, 2, 3)) / (blob() > THRESHOLD).sum()
     assert (areas > 0.75**4).all()
     assert (areas < 1.25**4).all()
+
+
+@given(st.integers(1, 4), st.integers(1, 3), st.integers(0, 2**31))
+def test_a_batch_is_deformed_alike_however_it_is_shared_out(
+    count: int, samples: int, seed: int
+) -> None:
+    masks = torch.rand(count * samples, 1, 16, 16, generator=seeded(seed))
+    whole = perturb_for_training(masks, THRESHOLD, drawn(seed))
+    shares = [
+        perturb_for_training(part, THRESHOLD, drawn(seed, Share(index, count)))
+        for index, part in enumerate(masks.split(samples))
+    ]
+    assert torch.equal(torch.cat(shares), whole)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -261,7 +277,7 @@ def test_perturbation_stays_on_the_masks_device(call: str) -> None:
         pytest.skip("no CUDA device")
     mask = blob().cuda()
     calls: dict[str, Callable[[], Tensor]] = {
-        "training": lambda: perturb_for_training(mask, THRESHOLD, torch.Generator("cuda")),
+        "training": lambda: perturb_for_training(mask, THRESHOLD, Draws(torch.Generator("cuda"))),
         "animation": lambda: perturb_for_animation(mask, THRESHOLD, 0.75),
     }
     assert calls[call]().device == mask.device

@@ -9,30 +9,30 @@ import math
 import torch
 from torch import Tensor
 
+from maskmotion.models.draws import Draws
+
 LUMA = (0.299, 0.587, 0.114)
 
 
-def random_flip(pictures: tuple[Tensor, ...], generator: torch.Generator) -> tuple[Tensor, ...]:
+def random_flip(pictures: tuple[Tensor, ...], draws: Draws) -> tuple[Tensor, ...]:
     """Mirror half of the samples, each alike in all pictures; (B, C, H, W) kept."""
-    batch, device = len(pictures[0]), pictures[0].device
-    flip = torch.rand((batch, 1, 1, 1), generator=generator, device=device) < 0.5
+    flip = draws.uniform(len(pictures[0]), 1, 1, 1) < 0.5
     return tuple(torch.where(flip, p.flip(-1), p) for p in pictures)
 
 
-def jitter_matrix(
-    batch: int, strength: float, generator: torch.Generator, device: torch.device
-) -> Tensor:
+def jitter_matrix(batch: int, strength: float, draws: Draws) -> Tensor:
     """Random colour changes.
 
     Args:
         batch: samples.
         strength: factors of brightness, contrast and saturation lie in 1 +- strength, hue turns
             by up to +- strength of a full turn.
-        generator: random numbers, on `device`.
+        draws: random numbers.
     Returns:
         (B, 3, 4): matrix and, for contrast, the weight of the picture's mean grey.
     """
-    draw = torch.rand((batch, 4), generator=generator, device=device) * 2 - 1
+    device = draws.device
+    draw = draws.uniform(batch, 4) * 2 - 1
     brightness, contrast, saturation = (1 + strength * draw[:, :3]).T[:, :, None, None]
     luma = torch.tensor(LUMA, device=device)
     identity = torch.eye(3, device=device)

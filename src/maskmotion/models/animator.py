@@ -9,6 +9,7 @@ from maskmotion.config import ModelConfig
 from maskmotion.errors import ModelError, ShapeError
 from maskmotion.models.background import BackgroundBase, BackgroundRefiner, composition
 from maskmotion.models.blocks import resize
+from maskmotion.models.draws import Draws
 from maskmotion.models.generator import HighResGenerator, LowResGenerator
 from maskmotion.models.mask import MASK_REDUCTION, MaskGenerator
 from maskmotion.models.perturb import perturb_for_animation, perturb_for_training
@@ -182,7 +183,7 @@ class Animator(nn.Module):
         small_source: Tensor,
         source_mask: Tensor,
         driving_mask: Tensor,
-        perturbation: torch.Generator,
+        perturbation: Draws,
     ) -> tuple[Tensor, Tensor]:
         """P and r on a driving mask (docs/method.md, step 4); gradients reach r alone.
 
@@ -287,7 +288,7 @@ class Animator(nn.Module):
         source: Tensor,
         driving: Tensor,
         *,
-        perturbation: torch.Generator | None,
+        perturbation: Draws | None,
         mask_gradients: bool = True,
     ) -> TrainingForward:
         """Steps 1 to 4 of docs/method.md's training step.

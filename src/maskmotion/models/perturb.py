@@ -7,6 +7,8 @@ perturbation is a handful of batched matrix products on the mask's own device.
 import torch
 from torch import Tensor
 
+from maskmotion.models.draws import Draws
+
 STRIP_PIVOTS = 5
 PIVOT_RANGE = (15 / 64, 45 / 64)  # of the mask's side
 FACTOR_RANGE = (0.75, 1.25)
@@ -37,32 +39,20 @@ def _scaled(rows: Tensor, x: Tensor, columns: Tensor) -> Tensor:
         return rows @ x @ columns.mT
 
 
-def _uniform(shape: tuple[int, int], generator: torch.Generator, device: torch.device) -> Tensor:
+def _factors(samples: int, strips: int, draws: Draws) -> Tensor:
+    """Random scales, (samples, strips)."""
     low, high = FACTOR_RANGE
-    return low + (high - low) * torch.rand(shape, generator=generator, device=device)
+    return low + (high - low) * draws.uniform(samples, strips)
 
 
-def _noise(shape: torch.Size, generator: torch.Generator, device: torch.device) -> Tensor:
-    """Poisson noise; Apple's GPUs cannot draw it, so there the CPU does from a drawn seed."""
-    if device.type != "mps":
-        rate = torch.full(shape, float(NOISE_LEVEL), device=device)
-        return torch.poisson(rate, generator=generator) / 255
-    seed = int(torch.randint(2**31, (1,), generator=generator, device=device))
-    drawn = torch.poisson(
-        torch.full(shape, float(NOISE_LEVEL)), generator=torch.Generator().manual_seed(seed)
-    )
-    return drawn.to(device) / 255
-
-
-def _strip_edges(n: int, generator: torch.Generator, device: torch.device) -> Tensor:
+def _strip_edges(n: int, draws: Draws) -> Tensor:
     """Five different pivots, sorted, between the line's ends: (7,)."""
     low, high = (round(p * n) for p in PIVOT_RANGE)
-    order = torch.randperm(high - low + 1, generator=generator, device=device)
-    pivots = (low + order[:STRIP_PIVOTS]).sort().values
+    pivots = (low + draws.permutation(high - low + 1)[:STRIP_PIVOTS]).sort().values
     return torch.cat([pivots.new_tensor([0]), pivots, pivots.new_tensor([n])])
 
 
-def perturb_for_training(mask: Tensor, threshold: float, generator: torch.Generator) -> Tensor:
+def perturb_for_training(mask: Tensor, threshold: float, draws: Draws) -> Tensor:
     """Deform a driving mask at random so that only its pose survives.
 
     Vertical strips are scaled horizontally, the whole vertically, then horizontal strips
@@ -72,7 +62,7 @@ def perturb_for_training(mask: Tensor, threshold: float, generator: torch.Genera
     Args:
         mask: (B, 1, h, w) in [0, 1]; detached here.
         threshold: th in [0, 1].
-        generator: random numbers, on the mask's device.
+        draws: random numbers, on the mask's device.
     Returns:
         (B, 1, h, w) in [0, 1], without gradient.
     Source: Perturbed Masks, section 3; docs/method.md, Perturbation P.
@@ -81,25 +71,26 @@ def perturb_for_training(mask: Tensor, threshold: float, generator: torch.Genera
     device = mask.device
     x = mask.detach().float().squeeze(1)
     along_x = scaling_matrix(
-        _uniform((batch, STRIP_PIVOTS + 1), generator, device),
-        _strip_edges(width, generator, device),
+        _factors(batch, STRIP_PIVOTS + 1, draws),
+        _strip_edges(width, draws),
         width,
     )
     whole_y = scaling_matrix(
-        _uniform((batch, 1), generator, device), torch.tensor([0, height], device=device), height
+        _factors(batch, 1, draws), torch.tensor([0, height], device=device), height
     )
     x = _scaled(whole_y, x, along_x)
     along_y = scaling_matrix(
-        _uniform((batch, STRIP_PIVOTS + 1), generator, device),
-        _strip_edges(height, generator, device),
+        _factors(batch, STRIP_PIVOTS + 1, draws),
+        _strip_edges(height, draws),
         height,
     )
     whole_x = scaling_matrix(
-        _uniform((batch, 1), generator, device), torch.tensor([0, width], device=device), width
+        _factors(batch, 1, draws), torch.tensor([0, width], device=device), width
     )
     x = _scaled(along_y, x, whole_x)
     x = torch.where(x > threshold, x, 0)
-    return (x + _noise(x.shape, generator, device)).clamp(max=1).unsqueeze(1)
+    noise = draws.poisson(NOISE_LEVEL, *x.shape) / 255
+    return (x + noise).clamp(max=1).unsqueeze(1)
 
 
 def perturb_for_animation(mask: Tensor, threshold: float, scale: float) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor
 from maskmotion.checkpoint import write_atomically
 from maskmotion.media import to_uint8
 from maskmotion.models.animator import Animator, large
+from maskmotion.models.draws import Draws
 from maskmotion.models.perturb import perturb_for_training
 
 LABEL_PX = 14
@@ -32,10 +33,10 @@ def preview_columns(
     """
     training = model.training
     model.eval()
-    rng = torch.Generator(source.device).manual_seed(seed)
+    draws = Draws(torch.Generator(source.device).manual_seed(seed))
     state = model.encode_source(source)
     same = model.reconstruct(state, driving)
-    perturbed = perturb_for_training(same.driving_mask, model.config.threshold, rng)
+    perturbed = perturb_for_training(same.driving_mask, model.config.threshold, draws)
     refined = model.animate_from_mask(state, same.driving_mask, perturbed).refined_mask
     moved = model.animate(state, other)
     columns = {
@@ -81,7 +82,8 @@ def sheet(columns: dict[str, Tensor]) -> Image.Image:
     return page
 
 
-def save_sheet(columns: dict[str, Tensor], path: Path) -> None:
-    """Write `sheet` as a PNG."""
+def save_sheet(columns: dict[str, Tensor], path: Path) -> Image.Image:
+    """Write `sheet` as a PNG, and return it."""
     page = sheet(columns)
     write_atomically(path, lambda p: page.save(p, format="PNG"))
+    return page
