@@ -1,0 +1,42 @@
+"""Clips for training: any frame of the file is a few frames away from one that stands alone."""
+
+from fractions import Fraction
+from pathlib import Path
+
+from maskmotion.media.files import temporary_beside, writing
+from maskmotion.media.kinds import Encoder, Kind
+from maskmotion.media.sinks import FileSink
+from maskmotion.media.writer import VideoWriter
+
+KEY_EVERY = 12  # frames
+_GROUP = {"g": str(KEY_EVERY), "bf": "0"}
+_KIND = Kind(
+    "mp4",
+    "yuv420p",
+    (
+        Encoder("libx264", {"crf": "17", "preset": "medium", "sc_threshold": "0"} | _GROUP),
+        Encoder("libopenh264", {"b": "8M"} | _GROUP),
+        Encoder("mpeg4", {"qmin": "2", "qmax": "4"} | _GROUP, Fraction(1, 60_000)),
+    ),
+    {"movflags": "+faststart"},
+)
+
+
+def open_clip_writer(path: Path, side: int, fps: Fraction) -> VideoWriter:
+    """Open a silent .mp4 of square frames for writing, whose frames can be read in any order.
+
+    Args:
+        path: where to; missing folders are made. What is there is replaced at the end.
+        side: of the frames in px, even.
+        fps: frames a second.
+    Returns:
+        A writer, to be used in a `with` statement; left by an exception, it leaves nothing behind.
+    Raises:
+        MediaError: the path cannot be written.
+    """
+    temporary = temporary_beside(path)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rate = Fraction(fps).limit_denominator(1001)
+        sink = FileSink(temporary, _KIND, (side, side), rate, None, None)
+    return VideoWriter(path, temporary, sink, (side, side), rate, alpha=False)
