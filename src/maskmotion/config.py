@@ -49,6 +49,11 @@ class DataConfig(_Settings):
     cache: Path | None = Field(
         None, description="folder of decoded frames, shared freely; default: inside the run"
     )
+    decode: Literal["once", "always"] = Field(
+        "once",
+        description="all clips once into the cache, or each frame whenever it is drawn: needs "
+        "clips of short GOPs, and hardly any disk",
+    )
 
 
 class LossConfig(_Settings):
@@ -80,7 +85,13 @@ class ScheduleConfig(_Settings):
     """Optimiser and epochs."""
 
     epochs: int = Field(100, ge=1)
-    batch_size: int = Field(16, ge=2)
+    batch_size: int = Field(16, ge=2, description="samples a step, of all processes together")
+    batch_parts: int = Field(
+        1,
+        ge=1,
+        description="work through a batch in this many parts, to save memory; BatchNorm then sees "
+        "a part at a time",
+    )
     learning_rate: float = Field(2e-4, gt=0)
     milestones: tuple[int, ...] = Field((60, 90), description="epochs that divide lr by ten")
     refiner_epoch: int = Field(1, ge=0, description="first epoch (from 0) that trains r")

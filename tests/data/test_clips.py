@@ -34,12 +34,13 @@ def test_a_split_may_be_missing(tmp_path: Path) -> None:
     assert names(tmp_path, "test") == []
 
 
-def test_videos_strips_and_folders_of_frames_are_clips(tmp_path: Path) -> None:
+def test_videos_strips_folders_of_frames_and_packed_clips_are_clips(tmp_path: Path) -> None:
     made(
         tmp_path,
         "video.MP4",
         "animation.gif",
         "old.mpg",
+        "packed.safetensors",
         "phone.3GP",
         "scan/0.tif",
         "strip.png",
@@ -54,6 +55,7 @@ def test_videos_strips_and_folders_of_frames_are_clips(tmp_path: Path) -> None:
         "animation.gif",
         "frames",
         "old.mpg",
+        "packed.safetensors",
         "phone.3GP",
         "scan",
         "strip.png",
@@ -67,7 +69,7 @@ def test_hidden_files_are_none(tmp_path: Path) -> None:
 
 
 def test_the_part_before_a_hash_is_the_identity(tmp_path: Path) -> None:
-    made(tmp_path, "ann#1#00.mp4", "ann#2.mp4", "bob.mp4", "eve#1/0.png")
+    made(tmp_path, "ann#1#00.mp4", "ann#2.safetensors", "bob.mp4", "eve#1/0.png")
     names = [f"{tmp_path}/{name}" for name in ("ann", "ann", "bob", "eve")]
     assert [clip.identity for clip in find_clips(tmp_path)] == names
 

@@ -1,5 +1,6 @@
 from collections import Counter
 from dataclasses import dataclass
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maskmotion.data.pairs import Batch, PairSampler
+from maskmotion.data.pairs import Batch, PairSampler, read_ahead
 from maskmotion.errors import DataError
 
 SIDE = 8
@@ -33,7 +34,7 @@ class FakeClip:
 
 def sampler(count: int = 6, **settings: int) -> PairSampler:
     clips = [FakeClip(i, f"identity {i}", still=i % 2 == 0) for i in range(count)]
-    return PairSampler(clips, **({"batch_size": 3} | settings))  # type: ignore[arg-type]
+    return PairSampler(clips, **({"batch_size": 3} | settings))
 
 
 def same(a: Batch, b: Batch) -> bool:
@@ -73,7 +74,7 @@ def test_a_batch_depends_on_seed_and_step_alone(seed: int, before: list[int], st
 
 def test_clips_may_be_listed_in_any_order() -> None:
     clips = [FakeClip(i, f"identity {i}") for i in range(6)]
-    a, b = (PairSampler(c, batch_size=3) for c in (clips, clips[::-1]))  # type: ignore[arg-type]
+    a, b = (PairSampler(c, batch_size=3) for c in (clips, clips[::-1]))
     assert all(same(a.batch(step), b.batch(step)) for step in range(6))
 
 
@@ -123,7 +124,7 @@ def test_epochs_have_different_orders() -> None:
 
 def test_clips_of_one_identity_share_its_turns() -> None:
     clips = [FakeClip(0, "ann"), FakeClip(1, "ann"), FakeClip(2, "ann"), FakeClip(9, "bob")]
-    pairs = PairSampler(clips, batch_size=2)  # type: ignore[arg-type]
+    pairs = PairSampler(clips, batch_size=2)
     seen = Counter(n for step in range(60) for n in clip_numbers(pairs.batch(step)))
     assert seen[9] == 60
     assert all(seen[n] > 5 for n in (0, 1, 2))
@@ -160,3 +161,38 @@ def test_a_batch_that_cannot_be_filled_is_refused() -> None:
         sampler(2, repeats=3, batch_size=7)
     with pytest.raises(DataError):
         PairSampler([], batch_size=1)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_reading_ahead_keeps_the_order(threads: int) -> None:
+    pairs = sampler(candidates=2)
+    with read_ahead(pairs, 5, threads) as batches:
+        for step in range(5, 15):
+            assert same(next(batches), pairs.batch(step))
+
+
+def test_threads_read_side_by_side_and_no_farther_than_one_batch_each() -> None:
+    together = Barrier(3, timeout=30)
+    asked = []
+
+    class Slow(PairSampler):
+        def batch(self, step: int) -> Batch:
+            asked.append(step)
+            if step < 3:
+                together.wait()  # breaks unless three threads are here at once
+            return super().batch(step)
+
+    clips = [FakeClip(i, f"identity {i}") for i in range(6)]
+    with read_ahead(Slow(clips, batch_size=3), 0, 3) as batches:
+        next(batches)
+    assert sorted(asked) in ([0, 1, 2], [0, 1, 2, 3])
+
+
+def test_what_goes_wrong_in_a_thread_is_told_where_the_batch_is_wanted() -> None:
+    class Failing(FakeClip):
+        def frame(self, index: int) -> np.ndarray:
+            raise DataError("gone")
+
+    pairs = PairSampler([Failing(0, "a")], batch_size=1)
+    with read_ahead(pairs, 0, 2) as batches, pytest.raises(DataError, match="gone"):
+        next(batches)

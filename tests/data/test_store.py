@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 
 import numpy as np
@@ -6,16 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from safetensors.numpy import load_file, save_file
 from tests.data.footage import SIDE, moving_square, panning, write
 
 from maskmotion.data import store
-from maskmotion.data.clips import Clip, find_clips
-from maskmotion.data.store import StoredClip, square, store_clips
-from maskmotion.errors import DataError
+from maskmotion.data.store import BrokenClipError, StoredClip, square, store_clip
+from maskmotion.errors import DataError, MediaError
 
 
-def clip(path: Path) -> Clip:
-    return Clip(path, path.stem)
+def stored(source: Path, size: int = SIDE) -> StoredClip:
+    path = source.parent / "store" / f"{source.name}.safetensors"
+    store_clip(source, size, path)
+    return StoredClip(path, source.stem)
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 40))
@@ -39,32 +40,46 @@ def test_square_is_a_low_pass() -> None:
 
 def test_frames_are_stored_as_they_are(tmp_path: Path) -> None:
     frames = moving_square(8)
-    source = clip(write(tmp_path / "clips" / "ann", frames))
-    stored, problems = store_clips([source], SIDE, tmp_path / "store")
-    assert problems == []
-    assert (stored[0].identity, stored[0].length, stored[0].still) == ("ann", 8, True)
+    clip = stored(write(tmp_path / "ann", frames))
+    assert (clip.identity, clip.length, clip.size, clip.still) == ("ann", 8, SIDE, True)
     for index, frame in enumerate(frames):
-        assert stored[0].frame(index).dtype == np.uint8
-        assert np.array_equal(stored[0].frame(index), frame)
-    assert np.array_equal(stored[0].median, np.median(frames, axis=0).astype(np.uint8))
+        assert clip.frame(index).dtype == np.uint8
+        assert np.array_equal(clip.frame(index), frame)
+    assert np.array_equal(clip.median, np.median(frames, axis=0).astype(np.uint8))
+
+
+def test_the_file_is_plain_safetensors(tmp_path: Path) -> None:
+    frames = moving_square(5)
+    store_clip(write(tmp_path / "ann", frames), SIDE, tmp_path / "x.safetensors", about={"a": "ü"})
+    tensors = load_file(tmp_path / "x.safetensors")
+    assert tensors.keys() == {"frames", "median"}
+    assert np.array_equal(tensors["frames"], np.stack(frames))
+    clip = StoredClip(tmp_path / "x.safetensors", "ann")
+    assert clip.about == {"version": "1", "still": "yes", "a": "ü"}
+
+
+def test_files_of_the_first_version_are_read(tmp_path: Path) -> None:
+    frames = np.stack(moving_square(5))
+    tensors = {"frames": frames, "median": frames[0]}
+    save_file(tensors, tmp_path / "x.safetensors", metadata={"still": "no"})
+    clip = StoredClip(tmp_path / "x.safetensors", "ann")
+    assert (clip.length, clip.still) == (5, False)
+    assert np.array_equal(clip.frame(3), frames[3])
 
 
 def test_the_median_is_the_scene_behind_the_square(tmp_path: Path) -> None:
-    source = clip(write(tmp_path / "a", moving_square(60)))
-    stored, _ = store_clips([source], SIDE, tmp_path / "store")
+    clip = stored(write(tmp_path / "a", moving_square(60)))
     wanted = moving_square(1)[0].copy()
     wanted[12:24, 12:24] = moving_square(2)[1][12:24, 12:24]
-    assert (stored[0].median == wanted).all(-1).mean() > 0.99
+    assert (clip.median == wanted).all(-1).mean() > 0.99
 
 
 def test_videos_are_cropped_and_reduced(tmp_path: Path) -> None:
     wide = [np.pad(f, ((0, 0), (32, 32), (0, 0))) for f in moving_square(6, side=128)]
-    source = clip(write(tmp_path / "ann#1.mp4", wide))
-    stored, problems = store_clips([source], 32, tmp_path / "store")
-    assert problems == []
-    assert stored[0].length == 6
+    clip = stored(write(tmp_path / "ann#1.mp4", wide), 32)
+    assert clip.length == 6
     for index, frame in enumerate(moving_square(6, side=128)):
-        found = stored[0].frame(index)
+        found = clip.frame(index)
         assert found.shape == (32, 32, 3)
         assert np.abs(found.astype(int) - square(frame, 32)).mean() < 8  # H.264
 
@@ -76,77 +91,41 @@ def test_transparency_is_laid_on_white(tmp_path: Path) -> None:
     (tmp_path / "ann").mkdir()
     for index, frame in enumerate(frames):
         Image.fromarray(np.dstack([frame, alpha])).save(tmp_path / "ann" / f"{index}.png")
-    stored, _ = store_clips([clip(tmp_path / "ann")], SIDE, tmp_path / "store")
+    clip = stored(tmp_path / "ann")
     for index, frame in enumerate(frames):
-        found = stored[0].frame(index)
+        found = clip.frame(index)
         assert np.array_equal(found[: SIDE // 2], frame[: SIDE // 2])
         assert (found[SIDE // 2 :] == 255).all()
 
 
 def test_a_moving_camera_is_marked(tmp_path: Path) -> None:
-    clips = [clip(write(tmp_path / "a", moving_square())), clip(write(tmp_path / "b", panning()))]
-    stored, _ = store_clips(clips, SIDE, tmp_path / "store")
-    assert [c.still for c in stored] == [True, False]
+    assert stored(write(tmp_path / "a", moving_square())).still
+    assert not stored(write(tmp_path / "b", panning())).still
 
 
-def test_clips_are_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("a.mp4", "b.mp4"):
-        write(tmp_path / "clips" / name, moving_square(4))
-    clips = find_clips(tmp_path / "clips")
-    first, _ = store_clips(clips, 32, tmp_path / "store")
-    files = {p: p.stat().st_mtime_ns for p in (tmp_path / "store").iterdir()}
-    assert len(files) == 2
-    decoded = []
-    real = store.open_video
-    monkeypatch.setattr(store, "open_video", lambda p: decoded.append(p.name) or real(p))
-    second, _ = store_clips(clips, 32, tmp_path / "store")
-    assert decoded == []
-    assert {p: p.stat().st_mtime_ns for p in (tmp_path / "store").iterdir()} == files
-    assert all(np.array_equal(a.frame(2), b.frame(2)) for a, b in zip(first, second, strict=True))
-    # another size and a changed clip are decoded anew
-    store_clips(clips[:1], 16, tmp_path / "store")
-    write(tmp_path / "clips" / "b.mp4", moving_square(5))
-    third, _ = store_clips(clips, 32, tmp_path / "store")
-    assert decoded == ["a.mp4", "b.mp4"]
-    assert third[1].length == 5
-    # and a clip of another date, though its size be the same
-    os.utime(clips[0].path, (0, 0))
-    store_clips(clips, 32, tmp_path / "store")
-    assert decoded == ["a.mp4", "b.mp4", "a.mp4"]
+@pytest.mark.parametrize(("count", "words"), [(1, "has 1 frame; a clip needs at least 2")])
+def test_a_clip_that_is_too_short(tmp_path: Path, count: int, words: str) -> None:
+    with pytest.raises(MediaError, match=words):
+        stored(write(tmp_path / "a", moving_square(count)))
+    assert list((tmp_path / "store").iterdir()) == []
 
 
-def test_clips_of_the_same_name_do_not_meet(tmp_path: Path) -> None:
-    paths = [
-        write(tmp_path / "a" / "x", moving_square(4)),
-        write(tmp_path / "b" / "x", moving_square(5, seed=1)),
-    ]
-    stored, _ = store_clips([clip(p) for p in paths], SIDE, tmp_path / "store")
-    assert [c.length for c in stored] == [4, 5]
+def test_whoever_stops_leaves_nothing(tmp_path: Path) -> None:
+    asked = []
 
+    def stopped() -> bool:
+        asked.append(1)
+        return len(asked) > 3
 
-def test_broken_clips_are_reported_and_left_out(tmp_path: Path) -> None:
-    (tmp_path / "broken.mp4").write_bytes(b"not a video")
-    write(tmp_path / "good", moving_square(3))
-    write(tmp_path / "single", moving_square(1))
-    clips = [clip(tmp_path / n) for n in ("broken.mp4", "good", "gone.mp4", "single")]
-    seen = []
-    stored, problems = store_clips(
-        clips, SIDE, tmp_path / "store", progress=lambda done, total: seen.append((done, total))
-    )
-    assert [c.identity for c in stored] == ["good"]
-    assert [name in p for name, p in zip(("broken", "gone", "single"), problems, strict=True)]
-    assert all("\n" not in problem for problem in problems)
-    assert "at least 2" in problems[2]
-    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
-    assert len(list((tmp_path / "store").iterdir())) == 1
-
-
-def test_nothing_to_train_on(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="the folders hold no clips"):
-        store_clips([], SIDE, tmp_path / "store")
-    (tmp_path / "broken.mp4").write_bytes(b"not a video")
-    with pytest.raises(DataError, match=r"nothing to train on: .*broken\.mp4"):
-        store_clips([clip(tmp_path / "broken.mp4")], SIDE, tmp_path / "store")
+    with pytest.raises(store.StoppedError):
+        store_clip(
+            write(tmp_path / "a", moving_square()),
+            SIDE,
+            tmp_path / "store" / "a.safetensors",
+            stopped=stopped,
+        )
+    assert len(asked) == 4
+    assert list((tmp_path / "store").iterdir()) == []
 
 
 def test_a_full_disk_is_told_before_writing(
@@ -156,17 +135,69 @@ def test_a_full_disk_is_told_before_writing(
         free = 2**20
 
     monkeypatch.setattr(store.shutil, "disk_usage", lambda _: Usage)
-    source = clip(write(tmp_path / "a", moving_square(3)))
     with pytest.raises(DataError, match=r"too full.*data\.cache"):
-        store_clips([source], SIDE, tmp_path / "store")
+        stored(write(tmp_path / "a", moving_square(3)))
     assert list((tmp_path / "store").iterdir()) == []
 
 
-def test_a_broken_file_of_the_store_is_named(tmp_path: Path) -> None:
-    source = clip(write(tmp_path / "a", moving_square(3)))
-    store_clips([source], SIDE, tmp_path / "store")
+def test_a_disk_that_fills_up_while_writing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(store, "require_length", full)  # after the frames
+    with pytest.raises(DataError, match=r"No space left on device\); free some space"):
+        stored(write(tmp_path / "a", moving_square(3)))
+    assert list((tmp_path / "store").iterdir()) == []
+
+
+def test_a_broken_file_is_named(tmp_path: Path) -> None:
+    clip = stored(write(tmp_path / "a", moving_square(3)))
     (path,) = (tmp_path / "store").iterdir()
-    path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(DataError, match=r"broken .*delete it") as error:
+    whole = path.read_bytes()
+    for broken in (whole[:1000], whole[:-1], b"", bytes(len(whole)), b"{}" + whole):
+        path.write_bytes(broken)
+        with pytest.raises(BrokenClipError, match=r"broken .*delete it") as error:
+            StoredClip(path, "a")
+        assert str(path) in str(error.value)
+    save_file({"weight": clip.median}, path)  # some model's
+    with pytest.raises(BrokenClipError):
         StoredClip(path, "a")
-    assert str(path) in str(error.value)
+
+
+def test_a_file_of_a_newer_version_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "STORE_VERSION", 2)
+    assert stored(write(tmp_path / "a", moving_square(3))).about["version"] == "2"
+    monkeypatch.undo()
+    (path,) = (tmp_path / "store").iterdir()
+    with pytest.raises(DataError, match="of version 2, this maskmotion reads 1; upgrade"):
+        StoredClip(path, "a")
+
+
+def test_memory_does_not_grow_with_the_clip(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frames that were written are let go: none but the last two are alive at once."""
+    alive: list[int] = []
+    held: list[object] = []
+    real = store.square
+
+    class Counted(np.ndarray):
+        def __array_finalize__(self, parent: object) -> None:
+            pass
+
+        def __del__(self) -> None:
+            held.pop()
+
+    def counted(image: np.ndarray, size: int) -> np.ndarray:
+        held.append(None)
+        alive.append(len(held))
+        return real(image, size).view(Counted)
+
+    monkeypatch.setattr(store, "square", counted)
+    clip = stored(write(tmp_path / "a", moving_square(60)))
+    assert clip.length == 60
+    assert max(alive) <= 2

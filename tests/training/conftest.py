@@ -16,7 +16,8 @@ from torch import nn
 from maskmotion.config import TrainConfig
 from maskmotion.media import open_writer
 from maskmotion.training import loop
-from maskmotion.training.loop import Progress, Result, Watcher, train
+from maskmotion.training.loop import Result, train
+from maskmotion.training.report import Progress, Watcher
 from maskmotion.training.vgg import VGG19
 
 SIDE = 128
@@ -151,10 +152,11 @@ def reference(
 
 
 def log_of(out: Path) -> list[dict[str, float]]:
-    """The lines of a run's log, without the speed, which no two runs share."""
+    """The lines of a run's log, without the times, which no two runs share."""
     entries = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     for entry in entries:
-        del entry["samples_per_s"]
+        for name in ("samples_per_s", "step_s", "waited_s"):
+            del entry[name]
     return entries
 
 

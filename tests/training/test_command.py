@@ -312,5 +312,5 @@ def test_finished_run_says_so_again(
         assert cli.main(command) == 0
         captured = capsys.readouterr()
         assert captured.out == said
-        assert captured.err.startswith("goes on from step 5\n" if before else "step 1/5 epoch 0 ")
+        assert captured.err.startswith("goes on from step 5\n" if before else "step 1/5 epoch 0, ")
     assert [line["step"] for line in log_of(tmp_path / "run")] == [1, 2, 3, 4, 5]

@@ -7,6 +7,7 @@ import torch
 
 from maskmotion.config import TrainConfig
 from maskmotion.data.pairs import Batch
+from maskmotion.models.draws import Share
 from maskmotion.training.step import Sample, mask_statistics, prepare
 
 CPU = torch.device("cpu")
@@ -18,7 +19,7 @@ def batch(still: tuple[bool, ...] = (True, True)) -> Batch:
         torch.randint(256, (2, 3, 128, 128), generator=generator, dtype=torch.uint8)
         for _ in range(3)
     )
-    return Batch(source, driving, median, torch.tensor(still))
+    return Batch(source, driving, median, torch.tensor(still), sum(still))
 
 
 def test_prepare_is_a_function_of_seed_and_step() -> None:
@@ -58,9 +59,27 @@ def test_target_wears_the_colours_of_source() -> None:
     assert not torch.allclose(sample.driving, sample.source)
 
 
+def test_a_batch_is_augmented_alike_however_it_is_shared_out() -> None:
+    frames = batch((True, False))
+    whole = prepare(frames, TrainConfig(), 3, CPU)
+    parts = [
+        prepare(part, TrainConfig(), 3, CPU, Share(index, 2))
+        for index, part in enumerate(frames.split(2))
+    ]
+    for name in ("source", "driving", "target", "still"):
+        joined = torch.cat([getattr(part, name) for part in parts])
+        torch.testing.assert_close(joined, getattr(whole, name))
+    assert whole.still_mean == 1
+    assert [part.still_mean for part in parts] == [0.5, 0.5]
+
+
 def sample_of(moving: torch.Tensor, still: tuple[bool, ...]) -> Sample:
     nothing = torch.zeros(1)
-    return Sample(nothing, nothing, nothing, (nothing, moving), torch.tensor(still))
+    return Sample(nothing, nothing, nothing, (nothing, moving), torch.tensor(still), 1.0)
+
+
+def numbers_of(logits: torch.Tensor, sample: Sample) -> dict[str, float]:
+    return {name: float(x) for name, x in mask_statistics(logits, sample, 0.2).items()}
 
 
 def test_mask_statistics_of_a_known_mask() -> None:
@@ -68,11 +87,11 @@ def test_mask_statistics_of_a_known_mask() -> None:
     moving[..., :64] = 1  # the left half
     logits = torch.full((1, 1, 32, 32), -20.0)
     logits[..., :8] = 20  # the left quarter
-    numbers = mask_statistics(logits, sample_of(moving, (True,)), 0.2)
+    numbers = numbers_of(logits, sample_of(moving, (True,)))
     assert numbers["mask_mean"] == pytest.approx(0.25)
     assert numbers["mask_motion_iou"] == pytest.approx(0.5)
     assert numbers["mask_sign"] == pytest.approx(0.5)
-    turned = mask_statistics(-logits, sample_of(moving, (True,)), 0.2)
+    turned = numbers_of(-logits, sample_of(moving, (True,)))
     assert turned["mask_sign"] == pytest.approx(-0.5)
 
 
@@ -87,6 +106,6 @@ def test_sign_is_centre_against_border_where_motion_tells_nothing(
     quarter = side // 4
     logits[..., quarter:-quarter, quarter:-quarter] = 20
     sample = sample_of(torch.full((1, 1, 128, 128), change), (still,))
-    numbers = mask_statistics(logits, sample, 0.2)
+    numbers = numbers_of(logits, sample)
     assert numbers["mask_sign"] == pytest.approx(1)
     assert all(value == value for value in numbers.values())

@@ -9,18 +9,17 @@ from typing import Annotated, TextIO
 
 from cyclopts import Parameter
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from maskmotion.cli.devices import pick_device
 from maskmotion.config import load_preset, override, validate
 from maskmotion.errors import ConfigError
-from maskmotion.training.loop import Progress, Watcher
 from maskmotion.training.loop import train as train_model
+from maskmotion.training.report import Progress, Watcher
 
 TIME_UNITS_S = {"s": 1, "m": 60, "h": 3600}
 REPORT_EVERY_S = 60  # where no progress bar is shown
-SPEED_OVER_S = 300  # time over which the bar measures the speed
 
 
 def train(
@@ -46,7 +45,8 @@ def train(
     "#" show the same identity. Ctrl-C saves and leaves.
 
     The run's folder holds config.yaml, log.jsonl, previews, checkpoints, and the trained model in
-    model/, which `maskmotion animate --model` takes.
+    model/, which `maskmotion animate --model` takes. `tensorboard --logdir` shows it where that
+    package is installed.
 
     Args:
         data: folders of clips.
@@ -100,7 +100,7 @@ def seconds(text: str) -> float:
 
 
 class Screen(Watcher):
-    """A progress bar on a terminal, a line now and then elsewhere."""
+    """A progress bar on a terminal, a line a minute elsewhere."""
 
     def __init__(self, stream: TextIO) -> None:
         self.console = Console(file=stream)
@@ -108,14 +108,8 @@ class Screen(Watcher):
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-            TimeRemainingColumn(),
         )
-        self.bar = Bar(
-            *columns,
-            console=self.console,
-            disable=not self.console.is_terminal,
-            speed_estimate_period=SPEED_OVER_S,
-        )
+        self.bar = Bar(*columns, console=self.console, disable=not self.console.is_terminal)
         self.reported_at = -math.inf
         self.task = self.bar.add_task("reading clips", total=None)
 
@@ -135,12 +129,28 @@ class Screen(Watcher):
         self.bar.update(self.task, completed=done, total=clips)
 
     def step(self, progress: Progress) -> None:
-        """Show step, speed and losses."""
+        """Show step, speed, time left and losses."""
         losses = " ".join(f"{name} {value:.3g}" for name, value in progress.losses.items())
-        text = f"epoch {progress.epoch} {progress.samples_per_s:.1f} samples/s {losses}"
+        text = (
+            f"epoch {progress.epoch}, {progress.samples_per_s:.1f} samples/s, "
+            f"{duration(progress.left_s)} to {progress.until}, {losses}"
+        )
         self.bar.update(self.task, description=text, completed=progress.step, total=progress.last)
         now = time.monotonic()
         late = now - self.reported_at > REPORT_EVERY_S or progress.step == progress.last
         if late and not self.console.is_terminal:
             self.reported_at = now
             self.message(f"step {progress.step}/{progress.last} {text}")
+
+
+def duration(time_s: float) -> str:
+    """A time as people say it: 45 s, 12 min, 3 h 20 min, 5 d 4 h."""
+    if round(time_s) < 60:
+        return f"{time_s:.0f} s"
+    minutes = round(time_s / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 24 * 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    hours = round(minutes / 60)
+    return f"{hours // 24} d {hours % 24} h"

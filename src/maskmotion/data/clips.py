@@ -2,20 +2,44 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
+
+import numpy as np
 
 from maskmotion.errors import DataError
 from maskmotion.media import PICTURE_ENDINGS, VIDEO_ENDINGS
 
+PACKED_ENDING = ".safetensors"
+
 
 @dataclass(frozen=True)
 class Clip:
-    """A clip on disk: a video file, a folder of frames, or a one-picture strip.
+    """A clip on disk: a video file, a folder of frames, a one-picture strip, or a packed clip.
 
     identity: its folder, and the name's part before "#"; clips of one identity are sampled as one.
     """
 
     path: Path
     identity: str
+
+
+class TrainingClip(Protocol):
+    """A clip whose frames are read in any order, by several threads at once.
+
+    identity: clips of one identity are sampled as one; length: frames; still: the camera does not
+    move, so that |frame - median| shows the object.
+    """
+
+    identity: str
+    length: int
+    still: bool
+
+    @property
+    def median(self) -> np.ndarray:
+        """The temporal median, (S, S, 3) uint8."""
+
+    def frame(self, index: int) -> np.ndarray:
+        """Frame number `index`, (S, S, 3) uint8."""
 
 
 def find_clips(folder: Path, split: str = "train") -> list[Clip]:
@@ -49,4 +73,4 @@ def _is_clip(path: Path) -> bool:
         return False
     if path.is_dir():
         return any(p.suffix.lower() in PICTURE_ENDINGS for p in path.iterdir())
-    return path.suffix.lower() in VIDEO_ENDINGS | PICTURE_ENDINGS
+    return path.suffix.lower() in VIDEO_ENDINGS | PICTURE_ENDINGS | {PACKED_ENDING}

@@ -41,9 +41,15 @@ def is_still_camera(frames: Tensor, median: Tensor) -> bool:
         frames: (T, H, W, 3) uint8, spread over the clip.
         median: (H, W, 3) uint8, their temporal median.
     """
-    pictures = frames.permute(0, 3, 1, 2).float() / 255
-    moving = motion_target(pictures, median.permute(2, 0, 1)[None].float() / 255) > 0.5
+    still = _picture(median)
+    # One by one: all at once would take a hundred megabytes at 256 px.
+    moving = torch.cat([motion_target(_picture(frame), still) > 0.5 for frame in frames])
     band = max(1, round(BORDER * moving.shape[-1]))
     border = torch.ones_like(moving[0])
     border[..., band:-band, band:-band] = False
     return bool(moving[:, border].float().mean() < MOVING_BORDER)
+
+
+def _picture(frame: Tensor) -> Tensor:
+    """(H, W, 3) uint8 -> (1, 3, H, W) in [0, 1]."""
+    return frame.permute(2, 0, 1)[None].float() / 255

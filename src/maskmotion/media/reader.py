@@ -40,7 +40,7 @@ class VideoReader:
             running.close()
 
 
-def open_video(path: str | Path) -> VideoReader:
+def open_video(path: str | Path, *, threads: int = 0) -> VideoReader:
     """Open a video for reading, frame by frame.
 
     Reads whatever FFmpeg decodes; animated GIF, WebP, PNG and AVIF; a folder of pictures of one
@@ -49,6 +49,7 @@ def open_video(path: str | Path) -> VideoReader:
 
     Args:
         path: the file or folder.
+        threads: that decode a video file; 0: as many as FFmpeg sees fit.
     Returns:
         A reader: `info`, and an iterable of `Frame`; use it in a `with` statement.
     Raises:
@@ -60,7 +61,7 @@ def open_video(path: str | Path) -> VideoReader:
     if path.suffix.lower() in PICTURE_ENDINGS:
         return VideoReader(*pictures.open_picture_video(path))
     info = streams.probe(path)
-    return VideoReader(info, lambda: streams.decode(info))
+    return VideoReader(info, lambda: streams.decode(info, threads))
 
 
 def is_video(path: str | Path) -> bool:

@@ -88,7 +88,7 @@ def first_frame_s(path: Path) -> Fraction | None:
 def probe(path: Path) -> VideoInfo:
     """Decode the first frame: only that tells the size as displayed, and that decoding works."""
     with open_container(path) as container:
-        stream = _require_picture_stream(container, path)
+        stream = require_picture_stream(container, path)
         first = next(_decoded(container, stream), None)
         if first is None:
             raise MediaError(
@@ -111,32 +111,37 @@ def probe(path: Path) -> VideoInfo:
         )
 
 
-def decode(info: VideoInfo) -> Iterator[Frame]:
-    """All frames of a probed video; each is held back until the next one tells its duration."""
+def decode(info: VideoInfo, threads: int = 0) -> Iterator[Frame]:
+    """All frames of a probed video; each is held back until the next one tells its duration.
+
+    Args:
+        info: of `probe`.
+        threads: that decode; 0: as many as FFmpeg sees fit.
+    """
     nominal_s = float(1 / info.fps)
     with open_container(info.path) as container:
-        stream = _require_picture_stream(container, info.path)
+        stream = require_picture_stream(container, info.path)
         tick_s = cast(Fraction, stream.time_base)
         scaler = VideoReformatter()
         held: av.VideoFrame | None = None
         matrix = np.eye(2)
         held_s = start_s = 0.0
-        for frame in _decoded(container, stream):
+        for frame in _decoded(container, stream, threads):
             if held is None:
                 start_s = float(_begin_s(frame, tick_s))
-                matrix = _display_matrix(frame)
+                matrix = display_matrix(frame)
             else:
                 time_s = _time_s(frame, tick_s, start_s)
                 if time_s is None:
                     time_s = held_s + nominal_s
                 elif time_s <= held_s:
                     time_s = held_s + nominal_s / 10  # a damaged clock, running backwards
-                yield _displayed(held, info, matrix, scaler, held_s, time_s - held_s)
+                yield Frame(*displayed(held, info, matrix, scaler), held_s, time_s - held_s)
                 held_s = time_s
             held = frame
         if held is not None:
             own_s = float((held.duration or 0) * tick_s)
-            yield _displayed(held, info, matrix, scaler, held_s, own_s or nominal_s)
+            yield Frame(*displayed(held, info, matrix, scaler), held_s, own_s or nominal_s)
 
 
 def _begin_s(first: av.VideoFrame, tick_s: Fraction) -> Fraction:
@@ -147,14 +152,23 @@ def _time_s(frame: av.VideoFrame, tick_s: Fraction, start_s: float) -> float | N
     return None if frame.pts is None else float(frame.pts * tick_s) - start_s
 
 
-def _require_picture_stream(container: InputContainer, path: Path) -> av.VideoStream:
+def require_picture_stream(container: InputContainer, path: Path) -> av.VideoStream:
     stream = picture_stream(container)
     if stream is None:
         raise MediaError(f"{path} has no video stream; choose a file with moving pictures.")
     return stream
 
 
-def _decoded(container: InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+def _decoded(
+    container: InputContainer, stream: av.VideoStream, threads: int = 0
+) -> Iterator[av.VideoFrame]:
+    decoder = decoder_of(stream, threads)
+    for packet in packets(container, stream):
+        yield from decoded(decoder, packet)
+
+
+def decoder_of(stream: av.VideoStream, threads: int = 0) -> av.VideoCodecContext:
+    """The decoder of a stream, with `threads` threads (0: as many as FFmpeg sees fit)."""
     decoder = stream.codec_context
     alpha_mode = {key.lower(): value for key, value in stream.metadata.items()}.get("alpha_mode")
     if alpha_mode == "1" and decoder.codec.canonical_name in _ALPHA_DECODERS:
@@ -162,15 +176,19 @@ def _decoded(container: InputContainer, stream: av.VideoStream) -> Iterator[av.V
         if has_codec(name, "r"):
             decoder = cast(av.VideoCodecContext, av.CodecContext.create(name, "r"))
     decoder.thread_type = "AUTO"
-    for packet in _packets(container, stream):
-        try:
-            frames = decoder.decode(packet)
-        except av.FFmpegError:
-            continue  # one damaged packet; the following ones may be whole
-        yield from frames
+    decoder.thread_count = threads
+    return decoder
 
 
-def _packets(container: InputContainer, stream: av.VideoStream) -> Iterator[av.Packet | None]:
+def decoded(decoder: av.VideoCodecContext, packet: av.Packet | None) -> list[av.VideoFrame]:
+    """The frames that a packet brings out; none where it is damaged: the next may be whole."""
+    try:
+        return decoder.decode(packet)
+    except av.FFmpegError:
+        return []
+
+
+def packets(container: InputContainer, stream: av.VideoStream) -> Iterator[av.Packet | None]:
     """The stream's packets, then None, which makes the decoder give out its last frames."""
     try:
         for packet in container.demux(stream):
@@ -181,15 +199,10 @@ def _packets(container: InputContainer, stream: av.VideoStream) -> Iterator[av.P
     yield None
 
 
-def _displayed(
-    frame: av.VideoFrame,
-    info: VideoInfo,
-    matrix: np.ndarray,
-    scaler: VideoReformatter,
-    time_s: float,
-    duration_s: float,
-) -> Frame:
-    """Convert a decoded frame to upright RGB with square pixels."""
+def displayed(
+    frame: av.VideoFrame, info: VideoInfo, matrix: np.ndarray, scaler: VideoReformatter
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """A decoded frame as upright RGB with square pixels: `image` and `alpha` as in `Frame`."""
     width, height = info.width, info.height
     if _swaps_axes(matrix):
         width, height = height, width
@@ -209,7 +222,7 @@ def _displayed(
         alpha = np.ascontiguousarray(pixels[..., 3])
     if tone_map:
         image, alpha = tone_map(image), None if alpha is None else (alpha // 256).astype(np.uint8)
-    return Frame(image, alpha, time_s, duration_s)
+    return image, alpha
 
 
 def _guessed_matrix(frame: av.VideoFrame) -> Colorspace | None:
@@ -227,12 +240,12 @@ def _has_alpha(frame: av.VideoFrame) -> bool:
 
 def _displayed_size(frame: av.VideoFrame, stream: av.VideoStream) -> tuple[int, int]:
     width = round(frame.width * (stream.sample_aspect_ratio or 1))
-    if _swaps_axes(_display_matrix(frame)):
+    if _swaps_axes(display_matrix(frame)):
         return frame.height, width
     return width, frame.height
 
 
-def _display_matrix(frame: av.VideoFrame) -> np.ndarray:
+def display_matrix(frame: av.VideoFrame) -> np.ndarray:
     """The 2x2 matrix that takes stored to displayed coordinates; y points down in both.
 
     Asked of a clip's first frame only: PyAV ties a frame that is asked into a reference cycle, so

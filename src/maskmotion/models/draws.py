@@ -18,6 +18,9 @@ class Share:
         return slice(self.index * samples, (self.index + 1) * samples)
 
 
+WHOLE = Share()
+
+
 @dataclass(frozen=True)
 class Draws:
     """Random numbers that do not depend on how a batch is shared out.
@@ -26,7 +29,7 @@ class Draws:
     """
 
     generator: torch.Generator
-    share: Share = Share()
+    share: Share = WHOLE
 
     @property
     def device(self) -> torch.device:

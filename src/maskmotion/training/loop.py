@@ -4,9 +4,7 @@ import hashlib
 import math
 import signal
 import time
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,38 +17,25 @@ from torch import Tensor
 
 from maskmotion.checkpoint import save_model
 from maskmotion.config import TrainConfig
-from maskmotion.data.clips import Clip, find_clips
-from maskmotion.data.pairs import Batch, PairSampler
-from maskmotion.data.store import StoredClip, store_clips
+from maskmotion.data.clips import Clip, TrainingClip, find_clips
+from maskmotion.data.load import check_packed, load_clips
+from maskmotion.data.pairs import Batch, PairSampler, read_ahead
 from maskmotion.errors import ConfigError, DataError, InputError, ModelError, TrainingError
 from maskmotion.models.blocks import channels_last
+from maskmotion.models.draws import Share
+from maskmotion.training.distributed import World, check_shares, joined, local_device
 from maskmotion.training.losses import PerceptualLoss
 from maskmotion.training.memory import keep_freed_memory
-from maskmotion.training.preview import preview_columns, save_sheet
+from maskmotion.training.preview import preview_columns
+from maskmotion.training.report import Report, Watcher, phases
 from maskmotion.training.runfolder import RunFolder
 from maskmotion.training.state import BrokenCheckpointError, TrainingState, checkpoints
-from maskmotion.training.step import alone_steps, mask_step, prepare, train_step
+from maskmotion.training.step import Sample, alone_steps, mask_step, prepare, train_step
 from maskmotion.training.vgg import load_vgg
 
 PREVIEW_SAMPLES = 6
-SPEED_STEPS = 50  # over which samples_per_s is measured
 EVIDENCE_MEMORY = 0.98  # running mean of mask_sign
 UNSTABLE = "start anew with a lower schedule.learning_rate or run.precision=float32"
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a run stands, for whoever watches.
-
-    losses of the last step; samples_per_s over the last 50 steps; epoch is negative while m and r
-    train alone; last: steps that this run is to have.
-    """
-
-    step: int
-    last: int
-    epoch: int
-    samples_per_s: float
-    losses: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -63,19 +48,6 @@ class Result:
     reason: str
     step: int
     model: Path
-
-
-class Watcher:
-    """What `train` reports to; the command line shows it, tests may ignore it."""
-
-    def message(self, text: str) -> None:
-        """A sentence worth reading."""
-
-    def decoding(self, done: int, clips: int) -> None:
-        """Clips decoded so far."""
-
-    def step(self, progress: Progress) -> None:
-        """A step was taken."""
 
 
 def train(
@@ -92,81 +64,100 @@ def train(
 
     Args:
         config: settings; config.data.folders names the clips.
-        out: the run's folder: config.yaml, log.jsonl, previews/, checkpoints/, model/.
+        out: the run's folder: config.yaml, log.jsonl, previews/, checkpoints/, model/, and
+            tensorboard/ where that package is installed.
         device: where the networks live.
         vgg_weights: VGG-19 weights; None downloads them.
         max_steps: leave when the run has this many steps in all.
         max_time_s: leave after this many seconds of this call.
-        watcher: told of progress.
+        watcher: told of progress, and in words of what goes wrong.
     Raises:
         InputError: settings, clips or weights that cannot be used, or a disk that is full.
         TrainingError: a loss or a weight is no longer finite.
         KeyboardInterrupt: Ctrl-C or SIGTERM before the first step; later ones save and leave.
     Source: Perturbed Masks, section 3; docs/method.md, Data flow.
     """
-    started = time.monotonic()
-    watcher = watcher or Watcher()
+    ends_at = time.monotonic() + (math.inf if max_time_s is None else max_time_s)
     if max_steps is not None and max_steps < 1:
         raise ConfigError(f"--max-steps takes a number of steps from 1, not {max_steps}")
     keep_freed_memory()
     folder = RunFolder(out)
     folder.check(config)
     found, found_test = _found(config, "train"), _found(config, "test")
-    device = torch.device(device)
+    device = local_device(torch.device(device))
     with _stop_signals() as stop, ExitStack() as stack:
+        world = stack.enter_context(joined(device))
+        check_shares(config, world)
+        watcher = watcher if watcher and world.first else Watcher()
         loss = PerceptualLoss(load_vgg(config.loss.vgg_layers, vgg_weights), config.loss)
         loss.to(device)
         channels_last(loss)
-        stack.enter_context(folder.held(config))
-        clips = _stored(found, "train", config, folder, watcher)
-        test_clips = _stored(found_test, "test", config, folder, watcher) or clips
+        if world.first:
+            stack.enter_context(folder.held(config))
+        with world.one_by_one():
+            clips = _stored(found, "train", config, folder, watcher)
+            test_clips = _stored(found_test, "test", config, folder, watcher) or clips
         sampler = PairSampler(
             clips,
             batch_size=config.schedule.batch_size,
             repeats=config.data.repeats,
             candidates=config.data.pair_candidates,
             seed=config.seed,
+            share=Share(world.rank, world.size),
         )
-        state = _resume(config, folder, device, watcher)
+        state = _resume(config, folder, device, world, watcher)
         _note_clips(state, clips, watcher)
         alone = alone_steps(config)
         whole = alone + sampler.steps_per_epoch * config.schedule.epochs
         last = min(whole, max_steps or whole)
         preview = _preview_frames(test_clips, device)
         batches = stack.enter_context(_prefetched(sampler, state.step))
+        report = None
+        if world.first:
+            report = Report(
+                config,
+                folder,
+                watcher,
+                step=state.step,
+                phases=phases(config, sampler.steps_per_epoch, last),
+                ends_at=ends_at,
+            )
+            stack.callback(report.close)
         reason = "steps"
         saved_at = time.monotonic()
-        times = deque([saved_at], maxlen=SPEED_STEPS + 1)
         first = state.step
         stop.saves = True
         while state.step < last:
             epoch = (state.step - alone) // sampler.steps_per_epoch
             if state.step == alone + config.schedule.refiner_epoch * sampler.steps_per_epoch:
                 _settle_sign(state, watcher)
-            sample = prepare(next(batches), config, state.step, device)
+            batch, waited_s = next(batches)
+            samples = _prepared(batch, state, device)
             if epoch < 0:
-                losses = mask_step(state, sample)
+                losses = mask_step(state, samples)
             else:
-                losses = train_step(state, sample, loss, epoch=epoch)
+                losses = train_step(state, samples, loss, epoch=epoch)
             _check_finite(losses, state.step, folder)
             state.step += 1
             state.evidence += (1 - EVIDENCE_MEMORY) * (losses["mask_sign"] - state.evidence)
             now = time.monotonic()
-            times.append(now)
-            speed = (len(times) - 1) * config.schedule.batch_size / (times[-1] - times[0])
-            folder.log({"step": state.step, "epoch": epoch, "samples_per_s": speed} | losses)
-            watcher.step(Progress(state.step, last, epoch, speed, losses))
-            if state.step % config.run.preview_steps == 0:
-                _preview(state, preview, folder)
-            if now - saved_at > 60 * config.run.checkpoint_minutes:
-                _save(state, folder)
-                saved_at = now
-            if stop.asked or (max_time_s is not None and now - started > max_time_s):
-                reason = "signal" if stop.asked else "time"
+            if report:
+                report.step(state.step, epoch, losses, waited_s)
+                if state.step % config.run.preview_steps == 0:
+                    _preview(state, preview, report)
+                if now - saved_at > 60 * config.run.checkpoint_minutes:
+                    _save(state, folder)
+                    saved_at = now
+            if world.any(stop.asked):
+                reason = "signal"
                 break
-        _save(state, folder)
-        if state.step > first:
-            _preview(state, preview, folder)
+            if world.any(now > ends_at):
+                reason = "time"
+                break
+        if report:
+            _save(state, folder)
+            if state.step > first:
+                _preview(state, preview, report)
     return Result("finished" if state.step >= whole else reason, state.step, folder.model)
 
 
@@ -180,16 +171,23 @@ def _found(config: TrainConfig, split: str) -> list[Clip]:
             f"there is nothing to train on in {names}; a folder of clips holds video files, "
             "folders of frames, or folders train/ and test/ that do"
         )
+    check_packed(found, config.model.image_size)
     return found
 
 
 def _stored(
     found: list[Clip], split: str, config: TrainConfig, folder: RunFolder, watcher: Watcher
-) -> list[StoredClip]:
+) -> list[TrainingClip]:
     if not found:
         return []
     cache = config.data.cache or folder.path / "frames"
-    clips, problems = store_clips(found, config.model.image_size, cache, watcher.decoding)
+    clips, problems = load_clips(
+        found,
+        config.model.image_size,
+        cache,
+        decode=config.data.decode,
+        progress=watcher.decoding,
+    )
     for problem in problems:
         watcher.message(f"left out: {problem}")
     moving = sum(not clip.still for clip in clips)
@@ -198,11 +196,30 @@ def _stored(
     return clips
 
 
+def _prepared(batch: Batch, state: TrainingState, device: torch.device) -> list[Sample]:
+    """This process's share of a batch, in the parts that are worked on one after the other."""
+    parts = state.config.schedule.batch_parts
+    first, count = state.world.rank * parts, state.world.size * parts
+    return [
+        prepare(part, state.config, state.step, device, Share(first + index, count))
+        for index, part in enumerate(batch.split(parts))
+    ]
+
+
 def _resume(
-    config: TrainConfig, folder: RunFolder, device: torch.device, watcher: Watcher
+    config: TrainConfig, folder: RunFolder, device: torch.device, world: World, watcher: Watcher
 ) -> TrainingState:
+    """The state to go on from, which the first process reads and the others get from it."""
+    state = TrainingState(config, device, world)
+    if world.first:
+        _read_newest(state, folder, watcher)
+    if world.size > 1:
+        state.restore(world.from_first(state.content()))
+    return state
+
+
+def _read_newest(state: TrainingState, folder: RunFolder, watcher: Watcher) -> None:
     """The newest checkpoint that is whole; a broken one, as a bad disk leaves, is set aside."""
-    state = TrainingState(config, device)
     found = checkpoints(folder.checkpoints)
     while found:
         path = found.pop()
@@ -220,10 +237,9 @@ def _resume(
         watcher.message(f"goes on from step {state.step}")
         break
     folder.rewind_log(state.step)
-    return state
 
 
-def _note_clips(state: TrainingState, clips: list[StoredClip], watcher: Watcher) -> None:
+def _note_clips(state: TrainingState, clips: list[TrainingClip], watcher: Watcher) -> None:
     """Tell of clips that came or went since the run was left: its epochs are others now."""
     listed = repr([(Path(clip.identity).name, clip.length) for clip in clips])
     digest = hashlib.sha256(listed.encode()).hexdigest()
@@ -238,8 +254,7 @@ def _save(state: TrainingState, folder: RunFolder) -> None:
     """Checkpoint and model folder, unless training has ruined the weights."""
     if not state.is_finite():
         raise TrainingError(
-            f"the weights are not finite after step {state.step}; {folder.path} keeps its last "
-            f"checkpoint: {UNSTABLE}"
+            f"the weights are not finite after step {state.step}; {_what_is_left(folder)}"
         )
     try:
         state.save(folder.checkpoints)
@@ -271,24 +286,27 @@ def _check_finite(losses: dict[str, float], step: int, folder: RunFolder) -> Non
     bad = [name for name, value in losses.items() if not math.isfinite(value)]
     if bad:
         raise TrainingError(
-            f"the loss {bad[0]} is not finite in step {step + 1}; {folder.path} keeps its last "
-            f"checkpoint: {UNSTABLE}"
+            f"the loss {bad[0]} is not finite in step {step + 1}; {_what_is_left(folder)}"
         )
 
 
-@contextmanager
-def _prefetched(sampler: PairSampler, step: int) -> Iterator[Iterator[Batch]]:
-    """Batches from `step` on, the next one read while the last is worked on."""
-    with ThreadPoolExecutor(1) as pool:
+def _what_is_left(folder: RunFolder) -> str:
+    """Where a run stands that cannot go on, and what to do."""
+    kept = checkpoints(folder.checkpoints)
+    last = f"keeps its last checkpoint, {kept[-1].name}" if kept else "has no checkpoint yet"
+    return f"{folder.path} {last}: {UNSTABLE}"
 
-        def batches() -> Iterator[Batch]:
-            upcoming = pool.submit(sampler.batch, step)
-            position = step
+
+@contextmanager
+def _prefetched(sampler: PairSampler, step: int) -> Iterator[Iterator[tuple[Batch, float]]]:
+    """Batches from `step` on, and how many seconds each was waited for."""
+    with read_ahead(sampler, step) as ready:
+
+        def batches() -> Iterator[tuple[Batch, float]]:
             while True:
-                batch = upcoming.result()
-                position += 1
-                upcoming = pool.submit(sampler.batch, position)
-                yield batch
+                asked_at = time.monotonic()
+                batch = next(ready)
+                yield batch, time.monotonic() - asked_at
 
         yield batches()
 
@@ -323,7 +341,9 @@ def _stop_signals() -> Iterator[_Stop]:
             signal.signal(kind, handler)
 
 
-def _preview_frames(clips: list[StoredClip], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+def _preview_frames(
+    clips: list[TrainingClip], device: torch.device
+) -> tuple[Tensor, Tensor, Tensor]:
     """The same source, driving and other_driving frames throughout a run, spread over clips."""
     rng = np.random.default_rng(0)
     order = rng.permutation(len(clips))
@@ -340,8 +360,5 @@ def _preview_frames(clips: list[StoredClip], device: torch.device) -> tuple[Tens
     return source, driving, other
 
 
-def _preview(
-    state: TrainingState, frames: tuple[Tensor, Tensor, Tensor], folder: RunFolder
-) -> None:
-    columns = preview_columns(state.model, *frames, seed=state.config.seed)
-    save_sheet(columns, folder.previews / f"step-{state.step:08d}.png")
+def _preview(state: TrainingState, frames: tuple[Tensor, Tensor, Tensor], report: Report) -> None:
+    report.preview(state.step, preview_columns(state.model, *frames, seed=state.config.seed))

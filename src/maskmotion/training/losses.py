@@ -69,19 +69,25 @@ def mean_difference(a: Tensor, b: Tensor) -> Tensor:
     return _MeanDifference.apply(a, b)
 
 
-def motion_loss(logits: Tensor, target: Tensor, still: Tensor) -> Tensor:
+def motion_loss(
+    logits: Tensor, target: Tensor, still: Tensor, still_mean: float | None = None
+) -> Tensor:
     """Cross-entropy between m's output before the zero padding and what moves.
 
     Args:
         logits: (B, 1, h, w) of m over the temperature; h, w may lack the masks' border.
         target: (B, 1, H, W) `motion_target` at the frame's size.
         still: (B,) bool; samples of a moving camera count nothing.
+        still_mean: still samples that each share of the whole batch has on average, where this is
+            one of several; None counts them here.
     Returns:
-        Scalar mean over the still samples (0 where there are none).
+        Scalar mean over the still samples (0 where there are none); the mean over all shares is
+        that of the whole batch.
     """
     wanted = reduced_target(target, logits)
     loss = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none").mean((1, 2, 3))
-    return (loss * still).sum() / still.sum().clamp(min=1)
+    count = still.sum().clamp(min=1) if still_mean is None else still_mean or 1.0
+    return (loss * still).sum() / count
 
 
 def reduced_target(target: Tensor, logits: Tensor) -> Tensor:

@@ -1,14 +1,13 @@
-"""The folder of a training run: config.yaml, log.jsonl, previews/, checkpoints/, model/."""
+"""The folder of a training run: its settings, records, checkpoints and model."""
 
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import BaseModel
 
-from maskmotion.checkpoint import write_atomically
+from maskmotion.checkpoint import locked, write_atomically
 from maskmotion.config import TrainConfig, parse_yaml, to_yaml, validate
 from maskmotion.errors import ConfigError, InputError
 from maskmotion.training.state import checkpoints
@@ -18,6 +17,7 @@ FREE_KEYS = {
     "run.checkpoint_minutes",
     "run.preview_steps",
     "data.cache",
+    "data.decode",
     "data.folders",
     "schedule.epochs",
     "model.animation_scale",
@@ -42,6 +42,7 @@ class RunFolder:
         self.checkpoints = self.path / "checkpoints"
         self.previews = self.path / "previews"
         self.model = self.path / "model"
+        self.tensorboard = self.path / "tensorboard"
 
     def check(self, config: TrainConfig) -> None:
         """Make sure that a run goes on with the settings it was started with; writes nothing.
@@ -73,7 +74,7 @@ class RunFolder:
         for folder in (self.checkpoints, self.previews):
             folder.mkdir(parents=True, exist_ok=True)
         with (self.path / ".lock").open("w") as file:
-            if not _locked(file.fileno()):
+            if not locked(file.fileno()):
                 raise InputError(
                     f"another `maskmotion train` is at work in {self.path}; wait for it, or give "
                     "another --out"
@@ -102,21 +103,6 @@ class RunFolder:
             except (ValueError, KeyError):
                 continue  # the last line of a killed run may be cut
         write_atomically(self.log_path, lambda p: p.write_text("".join(kept)))
-
-
-def _locked(descriptor: int) -> bool:
-    """Lock an open file until it is closed; False where another process holds it."""
-    if sys.platform == "win32":
-        return True
-    import fcntl
-
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system without locks
-        return True
-    return True
 
 
 def differences(started: TrainConfig, config: TrainConfig) -> list[str]:

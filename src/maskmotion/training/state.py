@@ -13,6 +13,7 @@ from maskmotion.config import TrainConfig
 from maskmotion.errors import ModelError
 from maskmotion.models.animator import Animator
 from maskmotion.models.blocks import channels_last
+from maskmotion.training.distributed import World, share_batch_statistics
 
 KEPT_CHECKPOINTS = 2
 CHECKPOINT_SCHEMA = 1
@@ -53,16 +54,22 @@ class TrainingState:
     Args:
         config: the run's settings.
         device: where the networks live.
+        world: the processes that train together.
 
     main optimises m, r, l, h; background optimises BGBase and BGRefine, None without them.
     step counts finished steps. evidence is the running sign evidence of the masks, see loop. clips
     says what was trained on, "" where nothing was yet.
     """
 
-    def __init__(self, config: TrainConfig, device: torch.device) -> None:
+    def __init__(
+        self, config: TrainConfig, device: torch.device, world: World | None = None
+    ) -> None:
         self.config = config
+        self.world = world or World()
         self.model = Animator(config.model)
         initialise(self.model, config)
+        if self.world.size > 1:
+            share_batch_statistics(self.model, device)
         self.model.to(device)
         channels_last(self.model)
         self.step = 0
@@ -95,6 +102,18 @@ class TrainingState:
             for group in optimizer.param_groups:
                 group["lr"] = schedule.learning_rate * 0.1**passed
 
+    def begin(self, epoch: int) -> None:
+        """Make ready for a step of an epoch: its learning rate, no gradients."""
+        self.set_epoch(epoch)
+        self.model.train()
+        for optimizer in self.optimizers():
+            optimizer.zero_grad(set_to_none=True)
+
+    def update(self, optimizer: torch.optim.Adam) -> None:
+        """One step of an optimiser on the mean of all processes' gradients."""
+        self.world.average_gradients(p for g in optimizer.param_groups for p in g["params"])
+        optimizer.step()
+
     def flip_masks(self) -> None:
         """Turn the masks' sign: negate m's last convolution and its optimiser moments."""
         with torch.no_grad():
@@ -108,9 +127,9 @@ class TrainingState:
         """Whether all weights and BatchNorm statistics are numbers."""
         return all(bool(x.isfinite().all()) for x in self.model.state_dict().values())
 
-    def save(self, folder: Path) -> Path:
-        """Write step-XXXXXXXX.pt beside and rename; the older ones but one are deleted."""
-        content = {
+    def content(self) -> dict[str, Any]:
+        """All that `restore` needs."""
+        return {
             "schema": CHECKPOINT_SCHEMA,
             "step": self.step,
             "evidence": self.evidence,
@@ -118,6 +137,18 @@ class TrainingState:
             "model": self.model.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers()],
         }
+
+    def restore(self, content: dict[str, Any]) -> None:
+        """Take over what `content` gave, of the same networks."""
+        self.model.load_state_dict(content["model"])
+        for optimizer, saved in zip(self.optimizers(), content["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        self.step, self.evidence = content["step"], content["evidence"]
+        self.clips = content.get("clips", "")
+
+    def save(self, folder: Path) -> Path:
+        """Write step-XXXXXXXX.pt beside and rename; the older ones but one are deleted."""
+        content = self.content()
         path = folder / f"step-{self.step:08d}.pt"
         write_atomically(path, lambda p: torch.save(content, p))
         for old in checkpoints(folder)[:-KEPT_CHECKPOINTS]:
@@ -144,11 +175,7 @@ class TrainingState:
                 f"the checkpoint {path} cannot be used ({reason})"
             ) from None
         try:
-            self.model.load_state_dict(content["model"])
-            for optimizer, saved in zip(self.optimizers(), content["optimizers"], strict=True):
-                optimizer.load_state_dict(saved)
-            self.step, self.evidence = content["step"], content["evidence"]
-            self.clips = content.get("clips", "")
+            self.restore(content)
         except torch.OutOfMemoryError:
             raise
         except (RuntimeError, ValueError, KeyError, TypeError) as error:

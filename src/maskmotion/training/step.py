@@ -1,6 +1,7 @@
 """One training step."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,16 +11,21 @@ from maskmotion.config import TrainConfig
 from maskmotion.data.augment import apply_jitter, jitter_matrix, random_flip
 from maskmotion.data.motion import motion_target
 from maskmotion.data.pairs import Batch
-from maskmotion.models.animator import small
+from maskmotion.models.animator import TrainingForward, small
+from maskmotion.models.draws import WHOLE, Draws, Share
 from maskmotion.training.losses import PerceptualLoss, motion_loss, reduced_target
 from maskmotion.training.state import TrainingState, generator_for
+
+Numbers = dict[str, Tensor]  # scalars
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A prepared batch, (B, C, S, S) in [0, 1]: target is driving's frame in source's colours.
+    """A prepared share of a batch, (B, C, S, S) in [0, 1]: target is driving's frame in source's
+    colours.
 
-    motion is the soft motion target of (source, driving); still (B,) marks where it holds.
+    motion is the soft motion target of (source, driving); still (B,) marks where it holds, and
+    still_mean is how many such samples the whole batch has for each of its shares.
     """
 
     source: Tensor
@@ -27,29 +33,35 @@ class Sample:
     target: Tensor
     motion: tuple[Tensor, Tensor]
     still: Tensor
+    still_mean: float
+    share: Share = WHOLE
 
 
-def prepare(batch: Batch, config: TrainConfig, step: int, device: torch.device) -> Sample:
-    """Augment a batch on the device; random numbers are a function of (seed, step).
+def prepare(
+    batch: Batch, config: TrainConfig, step: int, device: torch.device, share: Share = WHOLE
+) -> Sample:
+    """Augment a share of a batch on the device; random numbers are a function of (seed, step).
 
     Source: docs/method.md, Data flow: jitter of each frame, horizontal flip.
     """
-    rng = generator_for(device, config.seed, "augment", step)
+    draws = Draws(generator_for(device, config.seed, "augment", step), share)
     frames = tuple(
         x.to(device, non_blocking=True).float() / 255
         for x in (batch.source, batch.driving, batch.median)
     )
-    source, driving, median = random_flip(frames, rng)
+    source, driving, median = random_flip(frames, draws)
     motion = motion_target(source, median), motion_target(driving, median)
     strength = config.data.jitter
-    of_source = jitter_matrix(len(source), strength, rng, device)
-    of_driving = jitter_matrix(len(source), strength, rng, device)
+    of_source = jitter_matrix(len(source), strength, draws)
+    of_driving = jitter_matrix(len(source), strength, draws)
     return Sample(
         source=_laid_out(apply_jitter(source, of_source)),
         driving=_laid_out(apply_jitter(driving, of_driving)),
         target=_laid_out(apply_jitter(driving, of_source)),
         motion=motion,
         still=batch.still.to(device),
+        still_mean=batch.still_in_whole / share.count,
+        share=share,
     )
 
 
@@ -67,17 +79,55 @@ def autocast(config: TrainConfig, device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=config.run.precision == "bfloat16")
 
 
-def mask_step(state: TrainingState, sample: Sample) -> dict[str, float]:
+def mask_step(state: TrainingState, samples: Sequence[Sample]) -> dict[str, float]:
     """Train m on what moves, and r on its masks, at a small part of a whole step's cost.
 
+    Args:
+        samples: the shares of one batch that this process works on.
     Returns:
-        The losses and the masks' statistics as numbers.
+        The losses and the masks' statistics.
     """
-    state.set_epoch(0)
-    model = state.model.train()
-    device = sample.source.device
-    perturbation = generator_for(device, state.config.seed, "perturb", state.step)
-    with autocast(state.config, device):
+    state.begin(epoch=0)
+    found = [_backward_masks(state, sample, len(samples)) for sample in samples]
+    state.update(state.main)
+    return averaged(state, found)
+
+
+def train_step(
+    state: TrainingState, samples: Sequence[Sample], loss: PerceptualLoss, *, epoch: int
+) -> dict[str, float]:
+    """Forward, backward and update of all networks that this epoch trains.
+
+    The background networks have their own backward and optimiser, and touch nothing that m, r, l
+    and h see.
+
+    Args:
+        samples: the shares of one batch that this process works on.
+        epoch: counted from 0.
+    Returns:
+        The losses and the masks' statistics.
+    Source: docs/method.md, Data flow, steps 1 to 6.
+    """
+    state.begin(epoch)
+    swaps = state.background is not None and epoch >= state.config.schedule.background_epoch
+    refines = epoch >= state.config.schedule.refiner_epoch
+    found = []
+    for sample in samples:
+        with autocast(state.config, sample.source.device), torch.no_grad():
+            target = loss.features(sample.target)
+        forward, numbers = _backward_main(state, sample, target, loss, refines, len(samples))
+        if swaps:
+            numbers |= _backward_background(state, sample, target, loss, forward, len(samples))
+        found.append(numbers)
+    state.update(state.main)
+    if state.background is not None and swaps:
+        state.update(state.background)
+    return averaged(state, found)
+
+
+def _backward_masks(state: TrainingState, sample: Sample, shares: int) -> Numbers:
+    model = state.model
+    with autocast(state.config, sample.source.device):
         source_logits = model.mask_generator.logits(sample.source)
         driving_logits = model.mask_generator.logits(sample.driving)
         driving_mask = model.mask_generator.mask(driving_logits)
@@ -85,61 +135,29 @@ def mask_step(state: TrainingState, sample: Sample) -> dict[str, float]:
             small(sample.source),
             model.mask_generator.mask(source_logits),
             driving_mask,
-            perturbation,
+            _perturbation(state, sample),
         )
     losses = {
         "motion": weighted_motion_loss(state.config, sample, source_logits, driving_logits),
         "refiner": refiner_loss(state.config, refined, driving_mask),
     }
-    update(state.main, losses)
-    return as_numbers(losses) | mask_statistics(
-        driving_logits, sample, state.config.model.threshold
-    )
+    return _backward(losses, shares) | _statistics(state, sample, driving_logits)
 
 
-def refiner_loss(config: TrainConfig, refined: Tensor, driving_mask: Tensor) -> Tensor:
-    """Weighted L1 between r's mask and the one that was perturbed, which gets no gradient."""
-    return config.loss.refiner * (refined - driving_mask.detach()).abs().mean()
-
-
-def weighted_motion_loss(
-    config: TrainConfig, sample: Sample, source_logits: Tensor, driving_logits: Tensor
-) -> Tensor:
-    """The motion loss of both frames under its weight."""
-    of_source = motion_loss(source_logits, sample.motion[0], sample.still)
-    return config.motion.weight * (
-        of_source + motion_loss(driving_logits, sample.motion[1], sample.still)
-    )
-
-
-def train_step(
-    state: TrainingState, sample: Sample, loss: PerceptualLoss, *, epoch: int
-) -> dict[str, float]:
-    """Forward, backward and update of all networks that this epoch trains.
-
-    The background networks come after, with their own backward and optimiser, and touch nothing
-    that m, r, l and h see.
-
-    Returns:
-        The losses and the masks' statistics as numbers.
-    Source: docs/method.md, Data flow, steps 1 to 6.
-    """
+def _backward_main(
+    state: TrainingState,
+    sample: Sample,
+    target: list[Tensor],
+    loss: PerceptualLoss,
+    refines: bool,
+    shares: int,
+) -> tuple[TrainingForward, Numbers]:
     config = state.config
-    schedule, device = config.schedule, sample.source.device
-    state.set_epoch(epoch)
-    state.model.train()
-    perturbation = None
-    if epoch >= schedule.refiner_epoch:
-        perturbation = generator_for(device, config.seed, "perturb", state.step)
-    precision = autocast(config, device)
-
-    with precision:
-        with torch.no_grad():
-            target = loss.features(sample.target)
+    with autocast(config, sample.source.device):
         forward = state.model.training_forward(
             sample.source,
             sample.driving,
-            perturbation=perturbation,
+            perturbation=_perturbation(state, sample) if refines else None,
             mask_gradients=not config.motion.only,
         )
         losses = {
@@ -152,36 +170,67 @@ def train_step(
             losses["motion"] = weighted_motion_loss(
                 config, sample, forward.source_logits, forward.driving_logits
             )
-    update(state.main, losses)
+    numbers = _backward(losses, shares) | _statistics(state, sample, forward.driving_logits)
+    return forward, numbers
 
-    if state.background is not None and epoch >= schedule.background_epoch:
-        with precision:
-            swap = state.model.background_training_forward(sample.source, sample.target, forward)
-            swap_losses = {
-                "background_base": loss(swap.base, target),
-                "background_refiner": loss(swap.refined, target),
-            }
-        update(state.background, swap_losses)
-        losses |= swap_losses
-    return as_numbers(losses) | mask_statistics(
-        forward.driving_logits, sample, config.model.threshold
+
+def _backward_background(
+    state: TrainingState,
+    sample: Sample,
+    target: list[Tensor],
+    loss: PerceptualLoss,
+    forward: TrainingForward,
+    shares: int,
+) -> Numbers:
+    with autocast(state.config, sample.source.device):
+        swap = state.model.background_training_forward(sample.source, sample.target, forward)
+        losses = {
+            "background_base": loss(swap.base, target),
+            "background_refiner": loss(swap.refined, target),
+        }
+    return _backward(losses, shares)
+
+
+def _perturbation(state: TrainingState, sample: Sample) -> Draws:
+    generator = generator_for(sample.source.device, state.config.seed, "perturb", state.step)
+    return Draws(generator, sample.share)
+
+
+def refiner_loss(config: TrainConfig, refined: Tensor, driving_mask: Tensor) -> Tensor:
+    """Weighted L1 between r's mask and the one that was perturbed, which gets no gradient."""
+    return config.loss.refiner * (refined - driving_mask.detach()).abs().mean()
+
+
+def weighted_motion_loss(
+    config: TrainConfig, sample: Sample, source_logits: Tensor, driving_logits: Tensor
+) -> Tensor:
+    """The motion loss of both frames under its weight."""
+    of_source, of_driving = (
+        motion_loss(logits, target, sample.still, sample.still_mean)
+        for logits, target in zip((source_logits, driving_logits), sample.motion, strict=True)
     )
+    return config.motion.weight * (of_source + of_driving)
 
 
-def as_numbers(losses: dict[str, Tensor]) -> dict[str, float]:
-    """Losses for the log."""
-    return {name: float(value.detach()) for name, value in losses.items()}
+def _backward(losses: Numbers, shares: int) -> Numbers:
+    """Add the gradients of one of `shares` shares; the losses without their graph."""
+    (torch.stack(list(losses.values())).sum() / shares).backward()
+    return {name: value.detach() for name, value in losses.items()}
 
 
-def update(optimizer: torch.optim.Optimizer, losses: dict[str, Tensor]) -> None:
-    """Backward of the sum, one optimiser step."""
-    optimizer.zero_grad(set_to_none=True)
-    torch.stack(list(losses.values())).sum().backward()
-    optimizer.step()
+def averaged(state: TrainingState, found: Sequence[Numbers]) -> dict[str, float]:
+    """Numbers for the log: means over the shares of all processes, brought over at once."""
+    table = torch.stack([torch.stack([x.float() for x in n.values()]) for n in found])
+    means = state.world.average(table.mean(0))
+    return dict(zip(found[0], means.tolist(), strict=True))
+
+
+def _statistics(state: TrainingState, sample: Sample, logits: Tensor) -> Numbers:
+    return mask_statistics(logits, sample, state.config.model.threshold)
 
 
 @torch.no_grad()
-def mask_statistics(logits: Tensor, sample: Sample, threshold: float) -> dict[str, float]:
+def mask_statistics(logits: Tensor, sample: Sample, threshold: float) -> Numbers:
     """Where the driving masks stand.
 
     Returns:
@@ -195,15 +244,20 @@ def mask_statistics(logits: Tensor, sample: Sample, threshold: float) -> dict[st
     moving, resting = changed & keep, ~changed & keep
     over = masks > threshold
     union = ((over & keep) | moving).sum().clamp(min=1)
-    numbers = {
-        "mask_mean": float(masks.mean()),
-        "mask_motion_iou": float((over & moving).sum() / union),
+    quarter = masks.shape[-1] // 4
+    inner = torch.zeros_like(moving)
+    inner[..., quarter:-quarter, quarter:-quarter] = True
+    known = moving.any() & resting.any()
+    return {
+        "mask_mean": masks.mean(),
+        "mask_motion_iou": (over & moving).sum() / union,
+        "mask_sign": torch.where(
+            known, _contrast(masks, moving, resting), _contrast(masks, inner, ~inner)
+        ),
     }
-    if moving.any() and resting.any():
-        numbers["mask_sign"] = float(masks[moving].mean() - masks[resting].mean())
-    else:
-        quarter = masks.shape[-1] // 4
-        inner = masks[..., quarter:-quarter, quarter:-quarter]
-        outer = (masks.sum() - inner.sum()) / (masks.numel() - inner.numel())
-        numbers["mask_sign"] = float(inner.mean() - outer)
-    return numbers
+
+
+def _contrast(masks: Tensor, inside: Tensor, outside: Tensor) -> Tensor:
+    """Mean over the pixels inside minus that over those outside."""
+    inner, outer = ((masks * at).sum() / at.sum().clamp(min=1) for at in (inside, outside))
+    return inner - outer

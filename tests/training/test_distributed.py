@@ -1,0 +1,197 @@
+"""Several processes train as one does."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import torch.distributed as dist
+from tests.training.conftest import Settings, log_of
+from torch import nn
+from torch.multiprocessing.spawn import spawn
+
+from maskmotion.config import TrainConfig, to_yaml
+from maskmotion.data.pairs import PairSampler
+from maskmotion.errors import ConfigError
+from maskmotion.models.draws import Share
+from maskmotion.training import distributed
+from maskmotion.training.distributed import SharedBatchNorm, World, check_shares
+
+pytestmark = pytest.mark.skipif(not dist.is_gloo_available(), reason="torch without gloo")
+
+
+def launch(config: TrainConfig, out: Path, vgg_weights: Path, *, processes: int, steps: int) -> str:
+    """The installed command under torchrun; what it said."""
+    preset = out.with_suffix(".yaml")
+    preset.write_text(to_yaml(config))
+    command = [sys.executable]
+    if processes > 1:
+        command += ["-m", "torch.distributed.run", "--standalone"]
+        command += ["--nproc-per-node", str(processes)]
+        command += ["-m", "maskmotion"]
+    else:
+        command += ["-m", "maskmotion"]
+    command += ["train", "--preset", str(preset), "--out", str(out), "--device", "cpu"]
+    command += ["--data", *map(str, config.data.folders), "--max-steps", str(steps)]
+    command += ["--vgg-weights", str(vgg_weights)]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def assert_follows(found: Path, wanted: Path, steps: int) -> None:
+    """The losses of both runs stay within a thousandth of each other."""
+    ours, theirs = log_of(found), log_of(wanted)
+    assert len(ours) == len(theirs) == steps
+    for a, b in zip(ours, theirs, strict=True):
+        assert a.keys() == b.keys()
+        for name in b.keys() - {"mask_motion_iou", "mask_sign"}:  # the log has the shares' mean
+            assert a[name] == pytest.approx(b[name], rel=1e-3, abs=1e-3), (b["step"], name)
+
+
+@pytest.fixture
+def shared_out(settings: Settings) -> TrainConfig:
+    """The background networks begin after five steps.
+
+    The learning rate is low: with the usual one, rounding alone drives two runs of one process
+    apart by more than a thousandth within ten steps, as Adam magnifies gradients near zero and
+    BatchNorm compares four numbers at the hourglass' narrowest.
+    """
+    return settings(
+        schedule={"batch_size": 4, "background_epoch": 1, "learning_rate": 1e-5, "epochs": 20}
+    )
+
+
+@pytest.mark.slow
+def test_two_processes_follow_one(
+    shared_out: TrainConfig, vgg_weights: Path, tmp_path: Path
+) -> None:
+    steps = 50
+    launch(shared_out, tmp_path / "one", vgg_weights, processes=1, steps=steps)
+    said = launch(shared_out, tmp_path / "two", vgg_weights, processes=2, steps=steps)
+    assert_follows(tmp_path / "two", tmp_path / "one", steps)
+    assert said.count(f"step {steps}/") == 1  # one of the processes speaks
+
+
+def test_saved_on_two_resumed_on_one(
+    shared_out: TrainConfig, vgg_weights: Path, tmp_path: Path
+) -> None:
+    launch(shared_out, tmp_path / "one", vgg_weights, processes=1, steps=6)
+    launch(shared_out, tmp_path / "both", vgg_weights, processes=2, steps=3)
+    launch(shared_out, tmp_path / "both", vgg_weights, processes=1, steps=6)
+    assert_follows(tmp_path / "both", tmp_path / "one", 6)
+
+
+class Counted:
+    """A clip whose frames tell their number."""
+
+    def __init__(self, index: int) -> None:
+        self.identity = str(index)
+        self.length = 20
+        self.still = index % 2 == 0
+        self.median = self.frame(0)
+        self.index = index
+
+    def frame(self, index: int) -> "object":
+        """(1, 1, 3) uint8: this clip, this frame."""
+        return torch.tensor([[[int(self.identity), index, 0]]], dtype=torch.uint8).numpy()
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_shares_of_all_processes_make_the_whole_batch(count: int) -> None:
+    clips = [Counted(index) for index in range(9)]
+    order = {"batch_size": 8, "repeats": 3, "seed": 5}
+    whole = PairSampler(clips, **order)  # type: ignore[arg-type]
+    shares = [
+        PairSampler(clips, **order, share=Share(index, count))  # type: ignore[arg-type]
+        for index in range(count)
+    ]
+    for step in range(2 * whole.steps_per_epoch):
+        batch = whole.batch(step)
+        parts = [sampler.batch(step) for sampler in shares]
+        for name in ("source", "driving", "still"):
+            joined = torch.cat([getattr(part, name) for part in parts])
+            assert torch.equal(joined, getattr(batch, name))
+        assert {part.still_in_whole for part in parts} == {batch.still_in_whole}
+        assert batch.still_in_whole == int(batch.still.sum())
+
+
+def normalise(rank: int, port: int, folder: Path) -> None:
+    """One of two processes: BatchNorm of its half, with gradients."""
+    os.environ |= {"MASTER_ADDR": "localhost", "MASTER_PORT": str(port)}
+    dist.init_process_group("gloo", rank=rank, world_size=2)
+    x = torch.load(folder / "x.pt").chunk(2)[rank].requires_grad_()
+    norm = SharedBatchNorm(3)
+    nn.init.normal_(norm.weight, generator=torch.Generator().manual_seed(1))
+    out = norm(x)
+    (out * torch.arange(out.numel()).view_as(out).cos()).sum().backward()
+    found = averaged(rank)
+    dist.all_reduce(norm.weight.grad)
+    found |= {"out": out.detach(), "grad": x.grad, "weight": norm.weight.grad}
+    torch.save(found | {"state": norm.state_dict()}, folder / f"{rank}.pt")
+    norm.eval()
+    assert torch.equal(norm(x), nn.BatchNorm2d.forward(norm, x))
+    dist.destroy_process_group()
+
+
+def averaged(rank: int) -> dict[str, torch.Tensor]:
+    """Gradients of ones from the first process and threes from the second, one bucket or more."""
+    distributed.BUCKET_NUMBERS = 5
+    parameters = [nn.Parameter(torch.zeros(shape)) for shape in (2, 3, 7, (2, 2))]
+    for parameter in parameters[:3]:
+        parameter.grad = torch.full_like(parameter, 1.0 + 2 * rank)
+    World(rank, 2).average_gradients(parameters)
+    assert parameters[3].grad is None
+    assert World(rank, 2).any(rank == 1)
+    assert not World(rank, 2).any(False)
+    return {"gradients": torch.cat([p.grad for p in parameters[:3]])}
+
+
+def test_shared_batch_norm_is_that_of_the_whole_batch(tmp_path: Path) -> None:
+    x = 3 + 2 * torch.randn(4, 3, 6, 5, generator=torch.Generator().manual_seed(0))
+    torch.save(x, tmp_path / "x.pt")
+    spawn(normalise, (free_port(), tmp_path), nprocs=2)
+    halves = [torch.load(tmp_path / f"{rank}.pt") for rank in range(2)]
+
+    x.requires_grad_()
+    norm = nn.BatchNorm2d(3)
+    nn.init.normal_(norm.weight, generator=torch.Generator().manual_seed(1))
+    out = norm(x)
+    weights = torch.arange(out.numel() // 2).view_as(out[:2]).cos()
+    (out * torch.cat([weights, weights])).sum().backward()
+    close = {"rtol": 1e-4, "atol": 1e-5}
+    torch.testing.assert_close(torch.cat([h["out"] for h in halves]), out, **close)
+    torch.testing.assert_close(torch.cat([h["grad"] for h in halves]), x.grad, **close)
+    for half in halves:
+        assert torch.equal(half["gradients"], torch.full((12,), 2.0))
+        torch.testing.assert_close(half["weight"], norm.weight.grad, **close)
+        for name, value in norm.state_dict().items():
+            torch.testing.assert_close(half["state"][name], value, **close)
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    store = dist.TCPStore("localhost", 0, is_master=True)
+    port = store.port
+    del store
+    return port
+
+
+def test_a_batch_that_cannot_be_shared_out_is_refused() -> None:
+    config = TrainConfig.model_validate({"schedule": {"batch_size": 6, "batch_parts": 2}})
+    check_shares(config, World(0, 3))
+    with pytest.raises(ConfigError, match="cannot be shared out to 4 processes in 2 parts"):
+        check_shares(config, World(0, 4))
+    with pytest.raises(ConfigError, match="multiple of 8"):
+        check_shares(
+            TrainConfig.model_validate({"schedule": {"batch_size": 4, "batch_parts": 4}}), World()
+        )
