@@ -26,6 +26,9 @@ SHORTENED = {
         *("schedule.batch_size=2", "motion.alone_samples=2", "loss.scales=[8]"),
     ],
 }
+# Several GPUs are documented, two processes on the processor run.
+LAUNCHER = re.compile(r"torchrun --nproc-per-node \d+ -m maskmotion")
+TWO_PROCESSES = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 # Covered elsewhere: run.py by the tests that it starts, a full-size checkpoint by test_convert.
 ELSEWHERE = ("python3 run.py", "pip install", "maskmotion convert")
 
@@ -56,14 +59,15 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("page", PAGES)
 def test_documented_commands_run(page: str, desk: Path) -> None:
     lines = [line for block in blocks(page, "") for line in block.splitlines()]
-    commands = [line for line in lines if not line.startswith(ELSEWHERE)]
+    commands = [line for line in lines if line and not line.startswith(ELSEWHERE)]
     assert commands
     for command in commands:
-        program, verb, *words = shlex.split(command)
+        program, verb, *words = shlex.split(LAUNCHER.sub("maskmotion", command))
         assert program == "maskmotion"
         words = [verb, *words, *SHORTENED.get(verb, [])]
+        launcher = TWO_PROCESSES if LAUNCHER.match(command) else []
         done = subprocess.run(
-            [sys.executable, "-m", program, *words],
+            [sys.executable, *launcher, "-m", program, *words],
             cwd=desk,
             capture_output=True,
             text=True,
