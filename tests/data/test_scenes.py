@@ -84,12 +84,21 @@ def test_spread_frames_are_few_and_even(count: int) -> None:
         assert len(spread.kept) <= 2 * SAMPLED
     numbers = spread.frames()[:, 0, 0, 0]
     assert len(numbers) == min(count, SAMPLED)
-    assert numbers[0] == 0
-    # the last one is at most a stride from the end, and steps differ by less than a stride
-    assert numbers[-1] >= count - 1 - count / SAMPLED
-    if count > 4 * SAMPLED:
-        steps = np.diff(numbers)
-        assert steps.max() <= 2 * steps.min()
+    assert (np.diff(numbers) > 0).all()
+    # no gap is longer than two stretches of those that twice SAMPLED frames come from
+    longest = 2 * max(1, count / SAMPLED) + 1
+    assert numbers[0] <= longest
+    assert count - 1 - numbers[-1] <= 2 * longest
+    assert np.diff(numbers).max(initial=0) <= 2 * longest
+
+
+@pytest.mark.parametrize("period", [2, 3, 4, 8, 16])
+def test_a_loop_is_not_sampled_in_step_with_itself(period: int) -> None:
+    spread = Spread()
+    for index in range(50 * period):
+        spread.add(np.full((1, 1, 1), index % period, np.int64))
+    phases = np.bincount(spread.frames()[:, 0, 0, 0], minlength=period)
+    assert phases.max() <= 0.8 * phases.sum()
 
 
 @given(st.integers(1, 300), st.integers(1, 300))

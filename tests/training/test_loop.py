@@ -159,7 +159,11 @@ def test_signal_saves_after_the_step(
     assert_same_run(out, reference)
 
 
-def test_second_signal_leaves_at_once(short: TrainConfig, go: Go, tmp_path: Path) -> None:
+def test_second_signal_leaves_at_once(
+    short: TrainConfig, go: Go, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "ECHO_S", 0)
+
     def send(progress: Progress) -> None:
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
@@ -167,6 +171,19 @@ def test_second_signal_leaves_at_once(short: TrainConfig, go: Go, tmp_path: Path
     with pytest.raises(KeyboardInterrupt):
         go(short, tmp_path / "run", watcher=Told(send))
     assert steps_saved(tmp_path / "run") == []
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_passed_on_by_a_launcher_still_saves(
+    short: TrainConfig, go: Go, tmp_path: Path, kind: signal.Signals
+) -> None:
+    def send(progress: Progress) -> None:
+        if progress.step == 2:
+            os.kill(os.getpid(), kind)
+            os.kill(os.getpid(), kind)
+
+    assert go(short, tmp_path / "run", watcher=Told(send)).reason == "signal"
+    assert steps_saved(tmp_path / "run") == [2]
 
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])

@@ -8,7 +8,7 @@ import torch
 from maskmotion.config import TrainConfig
 from maskmotion.data.pairs import Batch
 from maskmotion.models.draws import Share
-from maskmotion.training.step import Sample, mask_statistics, prepare
+from maskmotion.training.step import Sample, mask_statistics, prepare, with_mask_numbers
 
 CPU = torch.device("cpu")
 
@@ -79,7 +79,8 @@ def sample_of(moving: torch.Tensor, still: tuple[bool, ...]) -> Sample:
 
 
 def numbers_of(logits: torch.Tensor, sample: Sample) -> dict[str, float]:
-    return {name: float(x) for name, x in mask_statistics(logits, sample, 0.2).items()}
+    sums = mask_statistics(logits, sample, 0.2)
+    return with_mask_numbers({name: float(x) for name, x in sums.items()})
 
 
 def test_mask_statistics_of_a_known_mask() -> None:

@@ -1,6 +1,7 @@
 """`maskmotion train`: learn an object class from clips."""
 
 import math
+import os
 import re
 import sys
 import time
@@ -68,7 +69,8 @@ def train(
     if isinstance(section, dict):
         settings["data"] = section | {"folders": [str(folder.resolve()) for folder in data]}
     config = validate(settings, f"preset {preset}")
-    with Screen(sys.stderr) as screen:
+    first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun started
+    with Screen(sys.stderr, silent=not first) as screen:
         result = train_model(
             config,
             out,
@@ -84,7 +86,8 @@ def train(
         "time": "--max-time is over; the same command goes on",
         "signal": "stopped and saved; the same command goes on",
     }
-    sys.stdout.write(f"{result.model}: step {result.step}, {reasons[result.reason]}\n")
+    if first:
+        sys.stdout.write(f"{result.model}: step {result.step}, {reasons[result.reason]}\n")
 
 
 def seconds(text: str) -> float:
@@ -102,14 +105,16 @@ def seconds(text: str) -> float:
 class Screen(Watcher):
     """A progress bar on a terminal, a line a minute elsewhere."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self.console = Console(file=stream)
+    def __init__(self, stream: TextIO, *, silent: bool = False) -> None:
+        self.console = Console(file=stream, quiet=silent)
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.completed:.0f}/{task.total:.0f}"),
         )
-        self.bar = Bar(*columns, console=self.console, disable=not self.console.is_terminal)
+        self.bar = Bar(
+            *columns, console=self.console, disable=silent or not self.console.is_terminal
+        )
         self.reported_at = -math.inf
         self.task = self.bar.add_task("reading clips", total=None)
 

@@ -27,7 +27,7 @@ from maskmotion.data.manifest import (
 )
 from maskmotion.data.preview_page import SHOWN_FRAMES, save_strip, strip, write_page
 from maskmotion.data.scenes import Spread, centre_square, judge_motion, mark_cuts, thumbnail
-from maskmotion.errors import DataError, InputError
+from maskmotion.errors import DataError, InputError, MediaError
 from maskmotion.media import PICTURE_ENDINGS, VIDEO_ENDINGS, VideoInfo, on_white, open_video
 from maskmotion.media.clip_writer import open_clip_writer
 
@@ -76,6 +76,8 @@ def prepare_footage(
     if not usable:
         raise DataError(f"no footage could be used: {problems[0]}")
     manifest = with_splits(manifest)
+    for left in out.glob("t*/.*.mp4"):  # of a process killed while it wrote
+        left.unlink()
     for file in usable:
         source = manifest.source_of(file)
         if source and not source.done:
@@ -249,10 +251,16 @@ def _cut_out(file: Path, source: Source, out: Path, size: int, report: Progress)
             report(f"{file.name}: writing", piece.first / source.pieces[-1].stop)
             inside = _inside(frames, piece)
             if clip is None:
-                sheet = strip(next(inside)[1], None, [])
+                sheet = strip(_first(inside, file), None, [])
             else:
                 sheet = _write_clip(inside, piece, out / clip, size, Fraction(source.fps))
             save_strip(out / picture, sheet)
+
+
+def _first(frames: Iterator[tuple[int, np.ndarray]], file: Path) -> np.ndarray:
+    for _, frame in frames:
+        return frame
+    raise MediaError(f"{file} gave fewer frames than a moment ago; copy it to another disk")
 
 
 def _inside(

@@ -99,20 +99,29 @@ def _changed_share(a: np.ndarray, b: np.ndarray) -> float:
 class Spread:
     """Frames spread evenly over a stream of unknown length, in memory that does not grow.
 
-    Between `SAMPLED` and twice as many are kept, where there were so many.
+    Between `SAMPLED` and twice as many are kept, where there were so many: one of each stretch of
+    the stream, drawn at random (the same each time), since a loop sampled in step with itself
+    would seem to stand still.
     """
 
     def __init__(self) -> None:
         self.kept: list[np.ndarray] = []
-        self._stride = 1
+        self._rng = np.random.default_rng(0)
+        self._stretch = 1
         self._count = 0
+        self._wanted = 0  # frame of the present stretch
 
     def add(self, frame: np.ndarray) -> None:
         """Take the stream's next frame."""
-        if self._count % self._stride == 0:
+        if self._count % self._stretch == 0:
             if len(self.kept) == 2 * SAMPLED:
-                self.kept = self.kept[::2]
-                self._stride *= 2
+                self.kept = [
+                    pair[self._rng.integers(2)]
+                    for pair in zip(self.kept[::2], self.kept[1::2], strict=True)
+                ]
+                self._stretch *= 2
+            self._wanted = self._count + int(self._rng.integers(self._stretch))
+        if self._count == self._wanted:
             self.kept.append(frame)
         self._count += 1
 

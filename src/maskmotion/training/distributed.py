@@ -3,6 +3,11 @@
 A batch is the same whoever works on it: `schedule.batch_size` is that of all processes together,
 its random numbers do not depend on how it is shared out (`models/draws.py`), and BatchNorm takes
 its statistics over all of it. The processes hold equal weights, and only the first one writes.
+
+torch's DistributedDataParallel is not used: a step has two backward passes with optimisers of their
+own, over networks that come in one after the other, and may work through parts. Gradients are
+averaged once a step instead, in buckets. For the same reason a checkpoint is one file that the
+first process writes: nothing is spread over processes that torch.distributed.checkpoint would join.
 """
 
 import io
@@ -10,17 +15,18 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
 
 from maskmotion.config import TrainConfig
 from maskmotion.errors import ConfigError
 
 CPU = torch.device("cpu")
+LONGEST_WAIT = timedelta(days=7)  # while the first process decodes clips; torchrun ends a run
 BUCKET_NUMBERS = 2**24  # gradients sent at once
 
 
@@ -124,12 +130,13 @@ def joined(device: torch.device) -> Iterator[World]:
             f"several processes cannot train together on {device.type}; give --device cpu or cuda"
         )
     dist.init_process_group(
-        backends[device.type], device_id=device if device.type == "cuda" else None
+        backends[device.type],
+        timeout=LONGEST_WAIT,
+        device_id=device if device.type == "cuda" else None,
     )
-    try:
-        yield World(dist.get_rank(), dist.get_world_size(), int(os.environ["LOCAL_RANK"]), device)
-    finally:
-        dist.destroy_process_group()
+    yield World(dist.get_rank(), dist.get_world_size(), int(os.environ["LOCAL_RANK"]), device)
+    # Not after an error: the others may be waiting for this process, and torchrun ends them.
+    dist.destroy_process_group()
 
 
 def check_shares(config: TrainConfig, world: World) -> None:
@@ -177,6 +184,25 @@ def _shared(norm: nn.BatchNorm2d) -> "SharedBatchNorm":
     return shared
 
 
+class _Total(torch.autograd.Function):
+    """Sum over the processes; each one's gradient is the sum of theirs."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        total = x.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return _Total.apply(gradient)
+
+
+def _total(x: Tensor) -> Tensor:
+    total: Tensor = _Total.apply(x)
+    return total
+
+
 class SharedBatchNorm(nn.BatchNorm2d):
     """BatchNorm over the samples of all processes, which bring equally many; for processors."""
 
@@ -187,9 +213,9 @@ class SharedBatchNorm(nn.BatchNorm2d):
         with torch.autocast(x.device.type, enabled=False):
             wide = x.float()
             size = dist.get_world_size()
-            mean = all_reduce(wide.mean((0, 2, 3))) / size
+            mean = _total(wide.mean((0, 2, 3))) / size
             centred = wide - mean[:, None, None]
-            variance = all_reduce(centred.square().mean((0, 2, 3))) / size
+            variance = _total(centred.square().mean((0, 2, 3))) / size
             self._follow(mean.detach(), variance.detach(), size * x.numel() // x.shape[1])
             scale = self.weight * (variance + self.eps).rsqrt()
             return (centred * scale[:, None, None] + self.bias[:, None, None]).to(x.dtype)

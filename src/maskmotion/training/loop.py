@@ -34,6 +34,7 @@ from maskmotion.training.step import Sample, alone_steps, mask_step, prepare, tr
 from maskmotion.training.vgg import load_vgg
 
 PREVIEW_SAMPLES = 6
+ECHO_S = 1  # a signal that follows another so soon is the same one
 EVIDENCE_MEMORY = 0.98  # running mean of mask_sign
 UNSTABLE = "start anew with a lower schedule.learning_rate or run.precision=float32"
 
@@ -89,7 +90,9 @@ def train(
         world = stack.enter_context(joined(device))
         check_shares(config, world)
         watcher = watcher if watcher and world.first else Watcher()
-        loss = PerceptualLoss(load_vgg(config.loss.vgg_layers, vgg_weights), config.loss)
+        with world.one_by_one():  # the first one downloads
+            vgg = load_vgg(config.loss.vgg_layers, vgg_weights)
+        loss = PerceptualLoss(vgg, config.loss)
         loss.to(device)
         channels_last(loss)
         if world.first:
@@ -180,7 +183,7 @@ def _stored(
 ) -> list[TrainingClip]:
     if not found:
         return []
-    cache = config.data.cache or folder.path / "frames"
+    cache = config.data.cache or folder.frames
     clips, problems = load_clips(
         found,
         config.model.image_size,
@@ -240,9 +243,19 @@ def _read_newest(state: TrainingState, folder: RunFolder, watcher: Watcher) -> N
 
 
 def _note_clips(state: TrainingState, clips: list[TrainingClip], watcher: Watcher) -> None:
-    """Tell of clips that came or went since the run was left: its epochs are others now."""
+    """Tell of clips that came or went since the run was left: its epochs are others now.
+
+    Raises:
+        DataError: the processes of a run have different clips.
+    """
     listed = repr([(Path(clip.identity).name, clip.length) for clip in clips])
     digest = hashlib.sha256(listed.encode()).hexdigest()
+    world = state.world
+    if world.size > 1 and world.any(digest != world.from_first({"clips": digest})["clips"]):
+        raise DataError(
+            "the processes that train together have different clips; give all machines the same, "
+            "and see which cannot be read with `maskmotion data check`"
+        )
     if state.clips not in ("", digest):
         watcher.message(
             "the clips are not those that the run was left with; it goes on with what is there"
@@ -312,16 +325,25 @@ def _prefetched(sampler: PairSampler, step: int) -> Iterator[Iterator[tuple[Batc
 
 
 class _Stop:
-    """What Ctrl-C and SIGTERM do: once `saves` is set, the first sets `asked`; else they raise."""
+    """What Ctrl-C and SIGTERM do: once `saves` is set, the first sets `asked`; else they raise.
+
+    A second SIGTERM changes nothing, nor does a second Ctrl-C within ECHO_S: launchers pass on
+    what their processes have had from the terminal.
+    """
 
     def __init__(self) -> None:
         self.saves = False
-        self.asked = False
+        self.asked_at = math.inf
+
+    @property
+    def asked(self) -> bool:
+        return self.asked_at < math.inf
 
     def note(self, number: int, frame: FrameType | None) -> None:
-        if self.asked or not self.saves:
+        now = time.monotonic()
+        if not self.saves or (number == signal.SIGINT and now > self.asked_at + ECHO_S):
             raise KeyboardInterrupt
-        self.asked = True
+        self.asked_at = min(now, self.asked_at)
 
 
 @contextmanager

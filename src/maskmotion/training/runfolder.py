@@ -42,6 +42,7 @@ class RunFolder:
         self.checkpoints = self.path / "checkpoints"
         self.previews = self.path / "previews"
         self.model = self.path / "model"
+        self.frames = self.path / "frames"
         self.tensorboard = self.path / "tensorboard"
 
     def check(self, config: TrainConfig) -> None:
@@ -80,7 +81,7 @@ class RunFolder:
                     "another --out"
                 )
             self.check(config)  # once more: another process may have been here meanwhile
-            for folder in (self.path, self.checkpoints, self.previews, self.model):
+            for folder in (self.path, self.checkpoints, self.previews, self.model, self.frames):
                 for left in folder.glob(".*.tmp"):  # of a process killed while it wrote
                     left.unlink()
             write_atomically(self.config_path, lambda p: p.write_text(to_yaml(config)))

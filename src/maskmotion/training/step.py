@@ -85,7 +85,7 @@ def mask_step(state: TrainingState, samples: Sequence[Sample]) -> dict[str, floa
     Args:
         samples: the shares of one batch that this process works on.
     Returns:
-        The losses and the masks' statistics.
+        The losses, and where the masks stand.
     """
     state.begin(epoch=0)
     found = [_backward_masks(state, sample, len(samples)) for sample in samples]
@@ -105,7 +105,7 @@ def train_step(
         samples: the shares of one batch that this process works on.
         epoch: counted from 0.
     Returns:
-        The losses and the masks' statistics.
+        The losses, and where the masks stand.
     Source: docs/method.md, Data flow, steps 1 to 6.
     """
     state.begin(epoch)
@@ -198,7 +198,7 @@ def _perturbation(state: TrainingState, sample: Sample) -> Draws:
 
 def refiner_loss(config: TrainConfig, refined: Tensor, driving_mask: Tensor) -> Tensor:
     """Weighted L1 between r's mask and the one that was perturbed, which gets no gradient."""
-    return config.loss.refiner * (refined - driving_mask.detach()).abs().mean()
+    return config.loss.refiner * (refined - driving_mask.detach()).float().abs().mean()
 
 
 def weighted_motion_loss(
@@ -219,10 +219,10 @@ def _backward(losses: Numbers, shares: int) -> Numbers:
 
 
 def averaged(state: TrainingState, found: Sequence[Numbers]) -> dict[str, float]:
-    """Numbers for the log: means over the shares of all processes, brought over at once."""
+    """Numbers for the log, over the shares of all processes, brought over at once."""
     table = torch.stack([torch.stack([x.float() for x in n.values()]) for n in found])
     means = state.world.average(table.mean(0))
-    return dict(zip(found[0], means.tolist(), strict=True))
+    return with_mask_numbers(dict(zip(found[0], means.tolist(), strict=True)))
 
 
 def _statistics(state: TrainingState, sample: Sample, logits: Tensor) -> Numbers:
@@ -231,33 +231,43 @@ def _statistics(state: TrainingState, sample: Sample, logits: Tensor) -> Numbers
 
 @torch.no_grad()
 def mask_statistics(logits: Tensor, sample: Sample, threshold: float) -> Numbers:
-    """Where the driving masks stand.
+    """What `with_mask_numbers` needs of a share: sums, which add up over the shares of a batch.
 
-    Returns:
-        mask_mean: mean value; mask_motion_iou: overlap of mask > threshold with moving pixels;
-        mask_sign: mean over moving minus mean over still pixels, or where no camera stands
-        still or nothing or all moves, centre minus border; positive where 1 means foreground.
+    Args:
+        logits: (B, 1, h, w) of m for the driving frames.
+        sample: their share.
+        threshold: th in [0, 1].
     """
     masks = torch.sigmoid(logits)
     changed = reduced_target(sample.motion[1], masks) > 0.5
     keep = sample.still[:, None, None, None] & torch.ones_like(changed)
-    moving, resting = changed & keep, ~changed & keep
-    over = masks > threshold
-    union = ((over & keep) | moving).sum().clamp(min=1)
+    moving = changed & keep
+    over = (masks > threshold) & keep
     quarter = masks.shape[-1] // 4
     inner = torch.zeros_like(moving)
     inner[..., quarter:-quarter, quarter:-quarter] = True
-    known = moving.any() & resting.any()
-    return {
-        "mask_mean": masks.mean(),
-        "mask_motion_iou": (over & moving).sum() / union,
-        "mask_sign": torch.where(
-            known, _contrast(masks, moving, resting), _contrast(masks, inner, ~inner)
-        ),
+    areas = {"moving": moving, "resting": ~changed & keep, "inner": inner, "outer": ~inner}
+    sums = {f"sum_{name}": (masks * area).sum() for name, area in areas.items()}
+    counts = {f"count_{name}": area.sum() for name, area in areas.items()}
+    return sums | counts | {"hit": (over & moving).sum(), "union": (over | moving).sum()}
+
+
+def with_mask_numbers(numbers: dict[str, float]) -> dict[str, float]:
+    """Where the driving masks of a batch stand, in place of the sums of `mask_statistics`.
+
+    Returns:
+        The other numbers, and mask_mean: mean value; mask_motion_iou: overlap of mask > threshold
+        with moving pixels; mask_sign: mean over moving minus mean over still pixels, or where no
+        camera stands still or nothing or all moves, centre minus border; positive where 1 means
+        foreground.
+    """
+    names = ("moving", "resting", "inner", "outer")
+    total = {name: numbers.pop(f"sum_{name}") for name in names}
+    count = {name: numbers.pop(f"count_{name}") for name in names}
+    hit, union = numbers.pop("hit"), numbers.pop("union")
+    inside, outside = names[:2] if count["moving"] and count["resting"] else names[2:]
+    return numbers | {
+        "mask_mean": (total["inner"] + total["outer"]) / (count["inner"] + count["outer"]),
+        "mask_motion_iou": hit / union if union else 0.0,
+        "mask_sign": total[inside] / count[inside] - total[outside] / count[outside],
     }
-
-
-def _contrast(masks: Tensor, inside: Tensor, outside: Tensor) -> Tensor:
-    """Mean over the pixels inside minus that over those outside."""
-    inner, outer = ((masks * at).sum() / at.sum().clamp(min=1) for at in (inside, outside))
-    return inner - outer
