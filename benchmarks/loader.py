@@ -183,7 +183,10 @@ def peak_memory() -> Iterator[Callable[[], float]]:
     def watch() -> None:
         while not ended.wait(SAMPLE_EVERY_S):
             children = Path("/proc/self/task").glob("*/children")
-            own = [pid for file in children for pid in file.read_text().split()]
+            try:
+                own = [pid for file in children for pid in file.read_text().split()]
+            except OSError:  # a thread ended meanwhile
+                continue
             peak[0] = max(peak[0], sum(map(anonymous_mib, ["self", *own])))
 
     watcher = threading.Thread(target=watch)

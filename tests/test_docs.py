@@ -95,7 +95,14 @@ def test_documented_python_runs(page: str, desk: Path, monkeypatch: pytest.Monke
 
 
 def test_documentation_links_lead_somewhere() -> None:
-    for page in [*PAGES, "docs/method.md", "CONTRIBUTING.md", "CHANGELOG.md"]:
+    for page in [
+        *PAGES,
+        "docs/method.md",
+        "docs/models.md",
+        "docs/performance.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+    ]:
         for link in re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text()):
             if "://" not in link:
                 assert ((ROOT / page).parent / link).exists(), (page, link)
