@@ -245,7 +245,8 @@ def demo(environment: Environment, arguments: Sequence[str]) -> int:
 def test(environment: Environment, arguments: Sequence[str]) -> int:
     # The workers share the cores, so each computes on one thread.
     one_thread = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    command = [str(environment.python), "-m", "pytest", "-n", str(TEST_WORKERS), *arguments]
+    spread = ["-n", str(TEST_WORKERS), "--dist", "worksteal"]
+    command = [str(environment.python), "-m", "pytest", *spread, *arguments]
     return call(command, environment.root, {**one_thread, **os.environ})
 
 

@@ -310,7 +310,7 @@ def test_tests_compute_on_one_thread_unless_told(
     monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
     assert run.test(run.Environment(root), ["-k", "mask"]) == 5
     command, folder, variables = calls[0]
-    assert command[1:] == ["-m", "pytest", "-n", "2", "-k", "mask"]
+    assert command[1:] == ["-m", "pytest", "-n", "2", "--dist", "worksteal", "-k", "mask"]
     assert folder == root
     assert (variables["OMP_NUM_THREADS"], variables["MKL_NUM_THREADS"]) == ("3", "1")
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from maskmotion.errors import ModelError, ShapeError
 from maskmotion.models.animator import Animator, SourceState, TrainingForward, large, small
+from maskmotion.models.draws import Draws
 from maskmotion.models.perturb import perturb_for_animation
 
 NETWORKS = {
@@ -39,8 +40,8 @@ def reached(model: Animator, loss: Tensor) -> set[str]:
 
 def stepped(model: Animator, *, refine: bool = True) -> tuple[TrainingForward, Tensor, Tensor]:
     source, driving = pictures(2, seed=1), pictures(2, seed=2)
-    generator = torch.Generator().manual_seed(0) if refine else None
-    return model.training_forward(source, driving, perturbation=generator), source, driving
+    draws = Draws(torch.Generator().manual_seed(0)) if refine else None
+    return model.training_forward(source, driving, perturbation=draws), source, driving
 
 
 @pytest.mark.parametrize("mask_input", ["binary", "soft", "none"])

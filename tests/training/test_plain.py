@@ -29,8 +29,9 @@ def settings(**sections: dict[str, object]) -> TrainConfig:
     model = {"width": 1 / 16, "image_size": 128, "padded_masks": True, "mask_skips": True}
     schedule = {"refiner_epoch": 0, "background_epoch": 0, "batch_size": 4}
     motion = {"weight": 10, "only": True}
+    loss = {"scales": [2, 8]}  # the others cost time and are no different
     return TrainConfig.model_validate(
-        {"model": model, "schedule": schedule, "motion": motion} | sections
+        {"model": model, "schedule": schedule, "motion": motion, "loss": loss} | sections
     )
 
 
