@@ -71,7 +71,9 @@ def work(
         from plain import PlainTrainer
 
         trainer = PlainTrainer(config, vgg)
-        take = lambda batch, step: trainer.step(batch, epoch=epoch)  # noqa: E731
+
+        def take(batch: Batch, step: int) -> dict[str, float]:
+            return trainer.step(batch, epoch=epoch)
     else:
         keep_freed_memory()
         state = TrainingState(config, CPU)

@@ -68,7 +68,7 @@ def test_moving_what_would_be_dropped(clips: Path, capsys: pytest.CaptureFixture
     [
         ("nowhere", "there is no folder of clips nowhere"),
         ("empty", "there are no clips in empty"),
-        ("file.txt", "there is no folder of clips file.txt"),
+        ("file.txt", "there is no folder of clips file.txt; it is a file, so name the folder"),
         ("", "name one or more folders"),
         ("clips --keep small", "--keep takes broken, too-short"),
         ("clips --move file.txt", "file.txt is a file; --move takes a folder"),

@@ -76,7 +76,7 @@ def test_broken_clips_are_reported_and_left_out(tmp_path: Path, decode: str) -> 
         clips,
         SIDE,
         tmp_path / "cache",
-        decode=decode,  # type: ignore[arg-type]
+        decode=decode,
         progress=lambda done, total: seen.append((done, total)),
     )
     assert [c.identity for c in loaded] == ["good"]

@@ -188,7 +188,7 @@ def test_a_full_disk_keeps_what_is_packed(tmp_path: Path, monkeypatch: pytest.Mo
     def full(path: Path, *rest: object) -> None:
         if path.name.startswith(".b"):
             raise OSError(28, "No space left on device")
-        real(path, *rest)  # type: ignore[arg-type]
+        real(path, *rest)
 
     monkeypatch.setattr(store, "_write", full)
     with pytest.raises(DataError, match=r"cannot be written \(No space left.*same command"):

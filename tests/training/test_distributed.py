@@ -19,7 +19,7 @@ from maskmotion.models.draws import Share
 from maskmotion.training import distributed
 from maskmotion.training.distributed import SharedBatchNorm, World, check_shares
 
-pytestmark = pytest.mark.skipif(not dist.is_gloo_available(), reason="torch without gloo")
+with_gloo = pytest.mark.skipif(not dist.is_gloo_available(), reason="torch without gloo")
 
 
 def launch(config: TrainConfig, out: Path, vgg_weights: Path, *, processes: int, steps: int) -> str:
@@ -71,6 +71,7 @@ def shared_out(settings: Settings) -> TrainConfig:
     )
 
 
+@with_gloo
 @pytest.mark.slow
 def test_two_processes_follow_one(
     shared_out: TrainConfig, vgg_weights: Path, tmp_path: Path
@@ -106,11 +107,8 @@ class Counted:
 def test_shares_of_all_processes_make_the_whole_batch(count: int) -> None:
     clips = [Counted(index) for index in range(9)]
     order = {"batch_size": 8, "repeats": 3, "seed": 5}
-    whole = PairSampler(clips, **order)  # type: ignore[arg-type]
-    shares = [
-        PairSampler(clips, **order, share=Share(index, count))  # type: ignore[arg-type]
-        for index in range(count)
-    ]
+    whole = PairSampler(clips, **order)
+    shares = [PairSampler(clips, **order, share=Share(index, count)) for index in range(count)]
     for step in range(2 * whole.steps_per_epoch):
         batch = whole.batch(step)
         parts = [sampler.batch(step) for sampler in shares]
@@ -154,6 +152,7 @@ def averaged(rank: int) -> dict[str, torch.Tensor]:
     return {"gradients": torch.cat([p.grad.flatten() for p in parameters[:3]])}
 
 
+@with_gloo
 def test_shared_batch_norm_is_that_of_the_whole_batch(tmp_path: Path) -> None:
     x = 3 + 2 * torch.randn(4, 3, 6, 5, generator=torch.Generator().manual_seed(0))
     torch.save(x, tmp_path / "x.pt")
@@ -190,7 +189,7 @@ def test_a_batch_that_cannot_be_shared_out_is_refused() -> None:
     check_shares(config, World(0, 3))
     with pytest.raises(ConfigError, match="cannot be shared out to 4 processes in 2 parts"):
         check_shares(config, World(0, 4))
-    with pytest.raises(ConfigError, match="multiple of 8"):
+    with pytest.raises(ConfigError, match=r"in 4 equal parts of two .* multiple of 8"):
         check_shares(
             TrainConfig.model_validate({"schedule": {"batch_size": 4, "batch_parts": 4}}), World()
         )

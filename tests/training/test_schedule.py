@@ -39,7 +39,7 @@ def test_learning_rate_of_both_optimisers_falls_at_milestones() -> None:
     )
     assert len(state.optimizers()) == 2
     for epoch, rate in {0: 2e-4, 59: 2e-4, 60: 2e-5, 89: 2e-5, 90: 2e-6, 5: 2e-4}.items():
-        state.set_epoch(epoch)
+        state.begin(epoch)
         for optimizer in state.optimizers():
             assert [g["lr"] for g in optimizer.param_groups] == [pytest.approx(rate)]
             assert optimizer.defaults["betas"] == (0.5, 0.999)

@@ -1,7 +1,6 @@
 """What is wrong with clips, before hours of training go into them."""
 
 import json
-import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -173,7 +172,7 @@ def move_dropped(
     for path, target in moves.items():
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            os.rename(path, target)  # noqa: PTH104, for Path.rename is the same on every system
+            path.rename(target)
         except OSError as error:
             raise DataError(
                 f"{path} cannot be moved to {target} ({error.strerror}); name a folder on the "

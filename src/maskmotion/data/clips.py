@@ -53,7 +53,8 @@ def find_clips(folder: Path, split: str = "train") -> list[Clip]:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise DataError(f"there is no folder of clips {folder}")
+        hint = "; it is a file, so name the folder that it lies in" if folder.exists() else ""
+        raise DataError(f"there is no folder of clips {folder}{hint}")
     if (folder / "train").is_dir():
         folder = folder / split
     elif split != "train":

@@ -21,9 +21,11 @@ MOST_THREADS = 8  # each holds a batch
 
 @dataclass(frozen=True)
 class Batch:
-    """A share of a batch. Frames as stored, uint8 (B, 3, S, S): source, driving (another frame of
-    the same clip) and the clip's median; still (B,) bool marks clips of a still camera, and
-    still_in_whole counts them in the whole batch."""
+    """A share of a batch, as stored.
+
+    source, driving (another frame of the same clip) and the clip's median: (B, 3, S, S) uint8.
+    still (B,) bool marks clips of a still camera; still_in_whole counts them in the whole batch.
+    """
 
     source: Tensor
     driving: Tensor

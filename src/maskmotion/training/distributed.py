@@ -32,8 +32,10 @@ BUCKET_NUMBERS = 2**24  # gradients sent at once
 
 @dataclass(frozen=True)
 class World:
-    """The processes of a run: this one is `rank` of `size`, `local_rank` on its machine, and
-    computes on `device`."""
+    """The processes of a run, as this one sees them.
+
+    It is `rank` of `size`, `local_rank` on its machine, and computes on `device`.
+    """
 
     rank: int = 0
     size: int = 1
@@ -149,10 +151,12 @@ def check_shares(config: TrainConfig, world: World) -> None:
     shares = world.size * schedule.batch_parts
     fewest = 1 if world.size > 1 else 2  # BatchNorm needs two samples to compare
     if schedule.batch_size % shares or schedule.batch_size < fewest * shares:
+        to = f"shared out to {world.size} processes in {schedule.batch_parts} parts each"
+        if world.size == 1:
+            to = f"worked through in {schedule.batch_parts} equal parts of two samples or more"
         raise ConfigError(
-            f"a batch of {schedule.batch_size} cannot be shared out to {world.size} processes in "
-            f"{schedule.batch_parts} parts each; set schedule.batch_size to a multiple of "
-            f"{fewest * shares}"
+            f"a batch of {schedule.batch_size} cannot be {to}; set schedule.batch_size to a "
+            f"multiple of {fewest * shares}"
         )
 
 

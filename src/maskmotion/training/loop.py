@@ -151,11 +151,8 @@ def train(
                 if now - saved_at > 60 * config.run.checkpoint_minutes:
                     _save(state, folder)
                     saved_at = now
-            if world.any(stop.asked):
-                reason = "signal"
-                break
-            if world.any(now > ends_at):
-                reason = "time"
+            if world.any(stop.asked or now > ends_at):
+                reason = "signal" if world.any(stop.asked) else "time"
                 break
         if report:
             _save(state, folder)

@@ -94,20 +94,15 @@ class TrainingState:
         """Both optimisers, or the one."""
         return [self.main] + ([self.background] if self.background else [])
 
-    def set_epoch(self, epoch: int) -> None:
-        """Learning rate of an epoch: divided by ten at each milestone passed."""
+    def begin(self, epoch: int) -> None:
+        """Make ready for a step: no gradients, lr divided by ten at each milestone passed."""
         schedule = self.config.schedule
         passed = sum(epoch >= milestone for milestone in schedule.milestones)
-        for optimizer in self.optimizers():
-            for group in optimizer.param_groups:
-                group["lr"] = schedule.learning_rate * 0.1**passed
-
-    def begin(self, epoch: int) -> None:
-        """Make ready for a step of an epoch: its learning rate, no gradients."""
-        self.set_epoch(epoch)
         self.model.train()
         for optimizer in self.optimizers():
             optimizer.zero_grad(set_to_none=True)
+            for group in optimizer.param_groups:
+                group["lr"] = schedule.learning_rate * 0.1**passed
 
     def update(self, optimizer: torch.optim.Adam) -> None:
         """One step of an optimiser on the mean of all processes' gradients."""
@@ -147,7 +142,7 @@ class TrainingState:
         self.clips = content.get("clips", "")
 
     def save(self, folder: Path) -> Path:
-        """Write step-XXXXXXXX.pt beside and rename; the older ones but one are deleted."""
+        """Write a file named after the step beside and rename it; the newest two are kept."""
         content = self.content()
         path = folder / f"step-{self.step:08d}.pt"
         write_atomically(path, lambda p: torch.save(content, p))

@@ -21,11 +21,12 @@ Numbers = dict[str, Tensor]  # scalars
 
 @dataclass(frozen=True)
 class Sample:
-    """A prepared share of a batch, (B, C, S, S) in [0, 1]: target is driving's frame in source's
-    colours.
+    """A share of a batch, ready for the networks.
 
-    motion is the soft motion target of (source, driving); still (B,) marks where it holds, and
-    still_mean is how many such samples the whole batch has for each of its shares.
+    source, driving and target (driving's frame in source's colours): (B, 3, S, S) in [0, 1].
+    motion: soft motion targets of source and driving, (B, 1, S, S) in [0, 1]; still (B,) marks
+    where they hold, and still_mean is how many such samples the whole batch has for each of its
+    shares.
     """
 
     source: Tensor
