@@ -10,11 +10,15 @@ from maskmotion.media.writer import VideoWriter
 
 KEY_EVERY = 12  # frames
 _GROUP = {"g": str(KEY_EVERY), "bf": "0"}
+# Else the same frames now and then come out as other bytes on a busy machine.
+_ALIKE = {"x264-params": "threads=1:mbtree=0:rc-lookahead=0:weightp=0"}
 _KIND = Kind(
     "mp4",
     "yuv420p",
     (
-        Encoder("libx264", {"crf": "17", "preset": "medium", "sc_threshold": "0"} | _GROUP),
+        Encoder(
+            "libx264", {"crf": "17", "preset": "medium", "sc_threshold": "0"} | _ALIKE | _GROUP
+        ),
         Encoder("libopenh264", {"b": "8M"} | _GROUP),
         Encoder("mpeg4", {"qmin": "2", "qmax": "4"} | _GROUP, Fraction(1, 60_000)),
     ),
