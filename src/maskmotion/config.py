@@ -1,8 +1,9 @@
 """All settings: frozen pydantic models, the one source for YAML, flags, help and checks."""
 
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from maskmotion.errors import ConfigError
 
 MaskInput = Literal["binary", "soft", "none"]
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class _Settings(BaseModel):
@@ -139,6 +141,20 @@ def validate(data: dict[str, Any], origin: str) -> TrainConfig:
             f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors()
         )
         raise ConfigError(f"{origin}: {problems}") from None
+
+
+def checked(model: type[Model], values: Mapping[str, object]) -> Model:
+    """Settings of a kind from the words of a user.
+
+    Raises:
+        ConfigError: a value is out of range; the first is named.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        words = first["msg"][:1].lower() + first["msg"][1:]
+        raise ConfigError(f"{first['loc'][0]} is {first['input']!r}: {words}") from None
 
 
 def preset_names() -> list[str]:

@@ -27,6 +27,7 @@ VERBS = (
     ("animate", "Animate a picture with the motion of a video, on any background."),
     ("train", "Learn an object class from folders of clips."),
     ("data", "Pack, check and prepare clips for training."),
+    ("synth", "Render clips of people with their exact truth."),
     ("convert", "Turn a released checkpoint of Perturbed Masks into a model folder."),
     ("models", "List the models that come with maskmotion, and your own."),
     ("doctor", "Check this installation: versions, devices, codecs, models."),

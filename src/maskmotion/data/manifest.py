@@ -9,8 +9,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from maskmotion.checkpoint import write_atomically
+from maskmotion.config import checked
 from maskmotion.errors import ConfigError, DataError
-from maskmotion.media.files import writing
+from maskmotion.media.files import require_folder, writing
 
 FILE = "manifest.json"
 TOO_SHORT = "too short"
@@ -118,12 +119,7 @@ def make_settings(**values: object) -> Settings:
     Raises:
         ConfigError: a value is out of range.
     """
-    try:
-        settings = Settings.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        words = first["msg"][:1].lower() + first["msg"][1:]
-        raise ConfigError(f"{first['loc'][0]} is {first['input']!r}: {words}") from None
+    settings = checked(Settings, values)
     if settings.shortest_s > settings.longest_s:
         raise ConfigError(
             f"clips of at least {settings.shortest_s:g} s cannot be at most "
@@ -138,9 +134,7 @@ def open_manifest(out: Path, settings: Settings) -> Manifest:
     Raises:
         DataError: the folder is a file, holds other things, or was prepared with other settings.
     """
-    for path in (out, *out.parents):
-        if path.exists() and not path.is_dir():
-            raise DataError(f"{path} is a file; --out takes a folder for the clips")
+    require_folder(out, "the clips")
     file = out / FILE
     if not file.exists():
         if out.exists() and any(out.iterdir()):

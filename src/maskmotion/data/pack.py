@@ -18,6 +18,7 @@ from maskmotion.data.load import clip_state, digest
 from maskmotion.data.parallel import Stopped, in_threads
 from maskmotion.data.store import BrokenClipError, StoredClip, store_clip
 from maskmotion.errors import DataError, MediaError
+from maskmotion.media.files import require_folder
 
 SPLITS = ("train", "test")
 LONGEST_NAME_BYTES = 100  # two of them, endings and all, fit into a file's name
@@ -174,9 +175,7 @@ class _Shelf:
 
 def _check(found: dict[str, list[Clip]], folders: list[Path], out: Path) -> None:
     """Refuse what cannot be done, before anything is written."""
-    for path in (out, *out.parents):
-        if path.exists() and not path.is_dir():
-            raise DataError(f"{path} is a file; --out takes a folder for the pack")
+    require_folder(out, "the pack")
     for folder in folders:
         if out.resolve() in [(folder / part).resolve() for part in ("", *SPLITS)]:
             raise DataError(f"{out} holds the clips to be packed; give another --out for the pack")

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from maskmotion.data.clips import TrainingClip
-from maskmotion.data.parallel import cores
 from maskmotion.errors import DataError
 from maskmotion.models.draws import WHOLE, Share
+from maskmotion.processes import cores
 
 COMPARED_EVERY_PX = 4
 MOST_THREADS = 8  # each holds a batch

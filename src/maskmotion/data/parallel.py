@@ -1,23 +1,17 @@
 """Clips side by side, on threads: decoding, scaling and writing let other threads run."""
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import TypeVar
+
+from maskmotion.processes import cores
 
 MOST_JOBS = 8  # threads share one interpreter, which more would only wait for
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Stopped = Callable[[], bool]
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def in_threads(

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import av
 
-from maskmotion.errors import MediaError
+from maskmotion.errors import DataError, MediaError
 
 MAX_SIDE_PX = 16384
 
@@ -21,6 +21,13 @@ def require_file(path: Path) -> None:
         raise MediaError(f"{path} is a folder; name one file in it.")
     if path.stat().st_size == 0:
         raise MediaError(f"{path} is empty (0 bytes); copy or download it again.")
+
+
+def require_folder(out: Path, contents: str) -> None:
+    """Refuse an output that is a file, or lies below one."""
+    for path in (out, *out.parents):
+        if path.exists() and not path.is_dir():
+            raise DataError(f"{path} is a file; --out takes a folder for {contents}")
 
 
 def require_size(path: Path, width: int, height: int) -> None:

@@ -17,11 +17,12 @@ from maskmotion.media.audio import open_audio
 from maskmotion.media.kinds import Kind, encoder_of
 from maskmotion.media.streams import SCALER
 
+SOURCES = {3: "rgb24", 4: "rgba"}
 BT709 = 1  # the code of its matrix, its primaries and its transfer in ITU-T H.273
 
 
 class Sink(Protocol):
-    """Takes frames in order; (H, W, 3) or (H, W, 4) uint8."""
+    """Takes frames in order; (H, W, 3), (H, W, 4) or, for grey kinds, (H, W) uint8."""
 
     def append(self, pixels: np.ndarray, time_s: Fraction) -> None: ...
 
@@ -94,6 +95,8 @@ class FileSink:
         self._stream.codec_context.time_base = encoder.tick_s
         if kind.pixels.startswith("yuv"):
             _tag_bt709(self._stream.codec_context)
+        elif kind.pixels == "gray":
+            self._stream.codec_context.color_range = int(ColorRange.JPEG)
         self._palette = _palette_graph(width, height, encoder.tick_s) if kind.palette else None
         self._scaler = VideoReformatter()
         self._audio = None
@@ -108,7 +111,7 @@ class FileSink:
             self._encode_held(tick)
         else:
             self._first_tick = tick
-        self._held = self._converted(np.pad(pixels, self._padding, mode="edge"))
+        self._held = self._converted(np.pad(pixels, self._padding[: pixels.ndim], mode="edge"))
         self._held_tick = tick
         self._carry_sound(time_s)
 
@@ -135,7 +138,7 @@ class FileSink:
             self._audio.mux_until(min(float(until_s), self._sound_end_s))
 
     def _converted(self, pixels: np.ndarray) -> av.VideoFrame:
-        source = "rgba" if pixels.shape[-1] == 4 else "rgb24"
+        source = "gray" if pixels.ndim == 2 else SOURCES[pixels.shape[2]]
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format=source)
         if not self._kind.pixels.startswith("yuv"):
             return self._scaler.reformat(frame, format=self._kind.pixels)

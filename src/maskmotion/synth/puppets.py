@@ -68,7 +68,7 @@ def composite(foreground: Array, alpha: Array, background: Array) -> Array:
     Returns:
         (..., H, W, 3) uint8.
     """
-    a = alpha[..., None].astype(np.uint32)
+    a = alpha[..., None].astype(np.uint16)  # 255 * 255 + 127 fits
     return ((a * foreground + (255 - a) * background + 127) // 255).astype(np.uint8)
 
 
