@@ -21,6 +21,7 @@ from maskmotion.synth._background import draw_background
 from maskmotion.synth._canvas import Canvas
 from maskmotion.synth._draw import draw_figure
 from maskmotion.synth._figure import Figure, make_figure
+from maskmotion.synth._layers import composite
 from maskmotion.synth._motion import make_motion
 from maskmotion.synth._seeding import stream
 from maskmotion.synth._skeleton import JOINTS, pose_joints
@@ -56,20 +57,6 @@ class PuppetClip:
     background: Array
     joints: Array
     foreground: Array
-
-
-def composite(foreground: Array, alpha: Array, background: Array) -> Array:
-    """Figure over background: round(a * foreground + (1 - a) * background), a = alpha / 255.
-
-    Args:
-        foreground: (..., H, W, 3) uint8.
-        alpha: (..., H, W) uint8.
-        background: (H, W, 3) uint8, or one a frame.
-    Returns:
-        (..., H, W, 3) uint8.
-    """
-    a = alpha[..., None].astype(np.uint16)  # 255 * 255 + 127 fits
-    return ((a * foreground + (255 - a) * background + 127) // 255).astype(np.uint8)
 
 
 def render_background(seed: int, size: int) -> Array:

@@ -54,8 +54,8 @@ def beard_fur(head: Head, hair: Hair) -> tuple[Mesh, Array]:
         rise = 0.0012 + height * (0.0015 + 0.006 * hair.beard_length) * np.clip(inside, 0, 1)
         vertices.append(place + rise[:, None] * (outward + 0.5 * height * down))
         aux = np.zeros((len(used), 4))
-        aux[:, 0] = np.clip(0.62 + 0.25 * height - 0.62 * np.clip(inside / 1.1, -0.4, 1), 0, 1)
-        aux[:, 2], aux[:, 3] = 0.4, 0.7 + 0.3 * height
+        aux[:, 0] = np.clip(0.65 - 0.65 * np.clip(inside / 0.7, -0.4, 1) + 0.4 * height, 0, 1)
+        aux[:, 1], aux[:, 2], aux[:, 3] = -0.15, 0.4, 0.7 + 0.3 * height
         auxes.append(aux)
     coordinates = (place - head.middle)[:, [0, 2]] * [18, 10]
     coordinates[:, 0] += (place - head.middle)[:, 1] * 11
@@ -86,7 +86,7 @@ def beard_locks(head: Head, hair: Hair, rng: np.random.Generator) -> tuple[Mesh,
                           np.full((count, 1), -0.15), np.full((count, 1), -0.9)], 1)  # fmt: skip
     growth = Growth(
         start, 0.5 * outward + way + rng.normal(0, 0.25, (count, 3)), lambda places: way, length,
-        np.full(count, 0.003), 0.4, 1.0, 0.1, np.full(count, -1.0), np.ones(count, bool),
+        np.full(count, 0.003), np.full(count, 0.4), 1.0, np.full(count, 0.1), np.full(count, -1.0), np.ones(count, bool),
     )  # fmt: skip
     lines = trim(grow(head, growth), np.full(count, -np.inf), SEGMENTS)
     size = np.full(count, 0.002 + 0.006 * hair.curl * hair.beard_length)

@@ -65,7 +65,7 @@ BODY_LIMITS = {  # pitch, roll, yaw
 }
 
 HANG = arm(13, -81, 0.955, pronate=15, curl=0.3)
-ON_HIP = arm(-8, -95, 0.62, 55, 40, 35, curl=0.35)
+ON_HIP = arm(-4, -84, 0.6, 55, 70, -30, curl=0.3)
 AT_CHEST = arm(-35, -22, 0.55, 10, 40)
 GUARD = arm(-18, 2, 0.5, -5, 10, curl=0.95)
 
@@ -138,8 +138,10 @@ class Scene:
     def key_times(self, shortest: float, longest: float) -> Array:
         """Times of poses from before the beginning to after the end."""
         count = int(np.ceil((self.ends + 3.0) / shortest)) + 2
-        return -1.0 - longest * self.rng.uniform() + np.cumsum(
-            self.rng.uniform(shortest, longest, count)
+        return (
+            -1.0
+            - longest * self.rng.uniform()
+            + np.cumsum(self.rng.uniform(shortest, longest, count))
         )
 
 
@@ -173,7 +175,9 @@ def _stand(scene: Scene) -> None:
     scene.set_arms(left, right)
     sway = drift(rng, time, 3, 4.0)
     scene.tracks["weight"] += 0.8 * _tempered(sway[:, 0], 2)
-    scene.tracks["spine"] += np.stack([2 * sway[:, 1], -5 * scene.tracks["weight"], 6 * sway[:, 2]], -1)
+    scene.tracks["spine"] += np.stack(
+        [2 * sway[:, 1], -5 * scene.tracks["weight"], 6 * sway[:, 2]], -1
+    )
     scene.tracks["pelvis"][:, 1] += 4 * scene.tracks["weight"]
 
 
@@ -205,10 +209,11 @@ def _gesture(scene: Scene) -> None:
 
 def _stroke(rng: Rng) -> Array:
     """A pose of a hand that explains something."""
+    out = rng.uniform(-28, 50)
     return arm(
-        rng.uniform(-38, 40),
-        rng.uniform(-52, 18),
-        rng.uniform(0.5, 0.85),
+        out,
+        rng.uniform(-55, 20 if out > 5 else -8),  # not before the face
+        rng.uniform(0.5, 0.86),
         rng.uniform(-5, 30),
         rng.uniform(-65, 55),
         rng.uniform(-35, 20),
@@ -268,22 +273,23 @@ def _stretch(scene: Scene) -> None:
     up = arm(18, 84, 0.96, 25, 10, -10, curl=0.1)
     wide = arm(88, 12, 0.95, 10, -20, -20, curl=0.05)
     folded = arm(38, 18, 0.42, 65, 40, curl=0.9)
-    poses = [up, wide, folded, HANG, arm(35, 70, 0.8, 35, 0, curl=0.1)]
-    order = rng.integers(0, 3, len(times) + 1) * rng.integers(0, 2) + np.arange(len(times) + 1) % 2
-    order = np.where(rng.random(len(order)) < 0.25, 4, np.minimum(order, 3))
-    order[::2] = np.where(order[::2] > 2, 0, order[::2])
-    both = moves(np.array(poses)[order], times, rng.uniform(0.8, 1.1) + 0 * times, time)
+    high = np.array([up, wide, arm(35, 70, 0.8, 35, 0, curl=0.1)])
+    low = np.array([folded, HANG])
+    count = len(times) + 1
+    raised = (np.arange(count) % 2 == 0)[:, None]
+    keys = np.where(raised, high[rng.integers(3, size=count)], low[rng.integers(2, size=count)])
+    both = moves(keys, times, rng.uniform(0.8, 1.1) + 0 * times, time)
     scene.set_arms(both, both)
     lean = rng.uniform(0, 20) * np.sin(2 * np.pi * time / rng.uniform(2.2, 3.2))
     if rng.random() < 0.35:
         other = _either(rng, HANG, ON_HIP)
         scene.tracks["arms"][:, 1] = other
         lean = -abs(lean)
-    raised = np.clip(both[:, 1] / 84, 0, 1)
+    raised = ease(both[:, 1] / 84)
     scene.tracks["spine"][:, 1] += lean * raised
     scene.tracks["spine"][:, 0] -= 9 * raised
     scene.tracks["head"][:, 0] -= 14 * raised
-    scene.tracks["tiptoe"] += rng.choice([0, 0, 0.8]) * ease(raised)
+    scene.tracks["tiptoe"] += rng.choice([0, 0, 0.8]) * raised
     scene.tracks["stance"][..., 0] += 0.05
 
 
@@ -551,7 +557,7 @@ def _groove(scene: Scene, phase: Array) -> None:
 def _disco(scene: Scene, phase: Array) -> None:
     high = arm(42, 62, 0.96, 20, 20, index=0.0, curl=0.85)
     low = arm(-42, -48, 0.72, 15, 30, index=0.0, curl=0.85)
-    share = ease(0.5 + 0.62 * np.sin(phase))[:, None]
+    share = 0.5 + 0.5 * _tempered(np.sin(phase), 1.1)[:, None]
     scene.set_arms(low + share * (high - low), ON_HIP)
     scene.tracks["head"][:, 2] += 18 * (share[:, 0] - 0.3)
     scene.tracks["spine"][:, 2] += 14 * (share[:, 0] - 0.5)
@@ -581,7 +587,7 @@ def _ripple(scene: Scene, phase: Array) -> None:
 def _pump(scene: Scene, phase: Array) -> None:
     low, high = arm(40, -2, 0.44, 30, 10, curl=0.95), arm(28, 74, 0.92, 25, 10, curl=0.95)
     for side, offset in enumerate((0.0, scene.rng.choice([0.0, np.pi]))):
-        share = ease(0.5 + 0.6 * np.sin(phase + offset))[:, None]
+        share = 0.5 + 0.5 * _tempered(np.sin(phase + offset), 1.0)[:, None]
         scene.tracks["arms"][:, side] = low + share * (high - low)
 
 
@@ -610,7 +616,8 @@ def _freestyle(scene: Scene, phase: Array) -> None:
     poses = [
         arm(
             rng.uniform(-30, 80), rng.uniform(-60, 65), rng.uniform(0.5, 0.95),
-            rng.uniform(0, 35), rng.uniform(-40, 50), rng.uniform(-35, 35), curl=rng.uniform(0, 0.8),
+            rng.uniform(0, 35), rng.uniform(-40, 50), rng.uniform(-35, 35),
+            curl=rng.uniform(0, 0.8),
         )
         for _ in range(16)
     ]  # fmt: skip
@@ -714,6 +721,7 @@ def act(name: str, scene: Scene) -> None:
     """Play a behaviour into the scene, mirrored at random, with a little life of its own."""
     rng = scene.rng
     mirrored, liveliness = rng.random() < 0.5, rng.uniform(0.5, 1.2)
+    strays, strayed = rng.random() < 0.4, rng.uniform((-0.1, -0.06), (0.1, 0.06))
     loose = drift(rng, scene.time, 10, 2.4) * liveliness
     BEHAVIOURS[name](scene)
     tracks = scene.tracks
@@ -722,6 +730,8 @@ def act(name: str, scene: Scene) -> None:
     tracks["arms"][..., 5] += 5 * loose[:, 4:6]
     tracks["spine"] += loose[:, 6:9] * np.array([1.5, 2, 3])
     tracks["weight"] += 0.2 * loose[:, 9]
+    if strays:
+        tracks["root"][:, :2] += strayed
     if mirrored:
         mirror(scene)
 

@@ -110,9 +110,7 @@ def _draw_colour(rng: np.random.Generator, use: str) -> Colour:
         hue = float(rng.normal(0.6, 0.03)) % 1
     if kind == "earth":
         hue = float(rng.normal(0.09, 0.03)) % 1
-    return colorsys.hsv_to_rgb(
-        hue, float(rng.uniform(weak, strong)), float(rng.uniform(low, high))
-    )
+    return colorsys.hsv_to_rgb(hue, float(rng.uniform(weak, strong)), float(rng.uniform(low, high)))
 
 
 def _beside(rng: np.random.Generator, ground: Colour) -> Colour:
@@ -193,10 +191,14 @@ def _scatter(amounts: Array, pattern: str, rng: np.random.Generator) -> None:
 
 
 def _blossom(pen: ImageDraw.ImageDraw, x: float, y: float, size: float, petals: int) -> None:
-    spots = [(x, y)] if not petals else [
-        (x + size * np.cos(2 * np.pi * k / petals), y + size * np.sin(2 * np.pi * k / petals))
-        for k in range(petals)
-    ]
+    spots = (
+        [(x, y)]
+        if not petals
+        else [
+            (x + size * np.cos(2 * np.pi * k / petals), y + size * np.sin(2 * np.pi * k / petals))
+            for k in range(petals)
+        ]
+    )
     for px, py in spots:
         r = size if not petals else 0.6 * size
         pen.ellipse((px - r, py - r, px + r, py + r), fill=255)
@@ -214,10 +216,8 @@ def _relief(kind: int) -> Array:
     for cells, strength in ((3, 1.0), (6, 0.6), (11, 0.3)):
         ridge = 1 - np.abs(_cloud(rng, cells))
         height += strength * ridge * ridge
-    slope = np.stack(
-        [np.roll(height, -1, 1) - np.roll(height, 1, 1), np.roll(height, -1, 0) - np.roll(height, 1, 0)],
-        -1,
-    )
+    rise = [np.roll(height, -1, axis) - np.roll(height, 1, axis) for axis in (1, 0)]
+    slope = np.stack(rise, -1)
     slope *= 0.16 / slope.std()
     slope += 0.03 * rng.normal(size=slope.shape)
     picture = np.full((SIDE, SIDE, 3), 128, np.uint8)

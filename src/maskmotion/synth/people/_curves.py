@@ -58,14 +58,14 @@ def flow(keys: Array, times: Array, at: Array) -> Array:
         right[i] = 3 * (slope[i - 1] / step[i - 1] + slope[i] / step[i])
     speed = np.linalg.solve(system, right)
     at = np.clip(at, times[0], times[-1])
-    i = np.clip(np.searchsorted(times, at, side="right") - 1, 0, len(keys) - 2)
-    h = step[i][:, None]
-    x = (at - times[i])[:, None] / h
+    now = np.clip(np.searchsorted(times, at, side="right") - 1, 0, len(keys) - 2)
+    h = step[now][:, None]
+    x = (at - times[now])[:, None] / h
     out = (
-        (2 * x**3 - 3 * x**2 + 1) * flat[i]
-        + (x**3 - 2 * x**2 + x) * h * speed[i]
-        + (3 * x**2 - 2 * x**3) * flat[i + 1]
-        + (x**3 - x**2) * h * speed[i + 1]
+        (2 * x**3 - 3 * x**2 + 1) * flat[now]
+        + (x**3 - 2 * x**2 + x) * h * speed[now]
+        + (3 * x**2 - 2 * x**3) * flat[now + 1]
+        + (x**3 - x**2) * h * speed[now + 1]
     )
     return out.reshape(len(at), *keys.shape[1:])
 

@@ -23,7 +23,7 @@ VISEMES: tuple[dict[str, float], ...] = (
     {"jawOpen": 0.14, "mouthPucker": 0.65, "mouthFunnel": 0.2},  # oo
     {"mouthPressLeft": 0.35, "mouthPressRight": 0.35, "mouthRollLower": 0.2,
      "mouthRollUpper": 0.15},  # m, b, p
-    {"jawOpen": 0.08, "mouthRollLower": 0.4, "mouthUpperUpLeft": 0.2, "mouthUpperUpRight": 0.2},  # f
+    {"jawOpen": 0.08, "mouthRollLower": 0.4, "mouthUpperUpLeft": 0.2, "mouthUpperUpRight": 0.2},
     {"jawOpen": 0.12, "mouthFunnel": 0.35, "mouthUpperUpLeft": 0.15, "mouthUpperUpRight": 0.15},
     {"jawOpen": 0.22, "mouthUpperUpLeft": 0.12, "mouthUpperUpRight": 0.12},  # n, l, t
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What is painted on a person's skin: soft fields over the whole body, and strokes on the face."""
+"""To paint skin with: soft fields over the whole body, noise, strokes, and places on the face."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from maskmotion.synth.people._atlas import (
+    HEAD_ROWS,
     SIZE,
     atlas,
     average,
@@ -18,7 +19,10 @@ from maskmotion.synth.people._atlas import (
 from maskmotion.synth.people.body import parts
 from maskmotion.synth.people.figure import faces_normals
 
-__all__ = ["enlarge", "face_px", "fields", "grain", "noises", "strokes"]
+__all__ = [
+    "Line", "around", "enlarge", "face_px", "fields", "grain", "noises", "scatter", "soften", "stamp",
+    "strokes",
+]  # fmt: skip
 
 Array = np.ndarray
 COARSE = 4  # texels of the picture to one of the soft fields
@@ -42,7 +46,11 @@ def enlarge(field: Array) -> Array:
 def _ball(x: float, y: float, z: float, width: float, depth: float, height: float) -> Array:
     """A soft spot on both sides of the body; the three lengths are standard deviations in m."""
     place, _ = _coarse()
-    apart = (np.abs(place[..., 0]) - x) / width, (place[..., 1] - y) / depth, (place[..., 2] - z) / height
+    apart = (
+        (np.abs(place[..., 0]) - x) / width,
+        (place[..., 1] - y) / depth,
+        (place[..., 2] - z) / height,
+    )
     return np.exp(-0.5 * (apart[0] ** 2 + apart[1] ** 2 + apart[2] ** 2))
 
 
@@ -64,17 +72,22 @@ def fields() -> dict[str, Array]:
     out = {
         "cheeks": _ball(0.041, -0.143, 1.683, 0.013, 0.02, 0.012),
         "nose": np.maximum(
-            _ball(0, -0.172, 1.678, 0.010, 0.014, 0.008), _ball(0.015, -0.16, 1.673, 0.006, 0.01, 0.006)
+            _ball(0, -0.172, 1.678, 0.010, 0.014, 0.008),
+            _ball(0.015, -0.16, 1.673, 0.006, 0.01, 0.006),
         ),
         "chin": _ball(0, -0.156, 1.617, 0.012, 0.02, 0.009),
         "forehead": _ball(0, -0.155, 1.765, 0.035, 0.04, 0.018),
         "below_eyes": _ball(0.029, -0.145, 1.7075, 0.0095, 0.012, 0.0035),
-        "lids": _ball(0.031, -0.147, 1.726, 0.012, 0.012, 0.0042),
-        "eyes": _ball(0.031, -0.147, 1.7195, 0.014, 0.012, 0.004),
+        "lids": _ball(0.032, -0.147, 1.7245, 0.012, 0.012, 0.0038),
         "folds": _ball(0.0205, -0.156, 1.671, 0.0035, 0.01, 0.006),
         "mouth": _ball(0, -0.163, 1.645, 0.02, 0.012, 0.009),
         "ears": _shrunk(atlas().masks["ears"]) * (island == 0),
         "nails": _shrunk(np.maximum(atlas().masks["fingernails"], atlas().masks["toenails"])),
+        "bridge": _ball(0, -0.165, 1.69, 0.016, 0.014, 0.011),
+        "temples": _ball(0.065, -0.11, 1.735, 0.014, 0.03, 0.02),
+        "head": (island == 0).astype(np.float32),
+        "trunk": (island == 1).astype(np.float32),
+        "hands": np.isin(island, (2, 3)).astype(np.float32),
         "nipples": _shrunk(atlas().masks["aureolae"]),
         "gums": (island == 6).astype(np.float32),
         "beard": _beard(x, y, z) * (island <= 1),
@@ -94,8 +107,12 @@ def _beard(x: Array, y: Array, z: Array) -> Array:
         return 1 / (1 + np.exp(np.clip((z - edge) / softness, -30, 30)))
 
     # Down from before the ear, below the cheek, up to the side of the mouth and the nose.
-    edge = np.interp(x, [0, 0.018, 0.03, 0.045, 0.062, 0.07, 0.08], [1.668, 1.668, 1.662, 1.656, 1.672, 1.705, 1.70])
-    neck = below(1.60 - 0.35 * (y + 0.14), 0.004) 
+    edge = np.interp(
+        x,
+        [0, 0.018, 0.03, 0.045, 0.062, 0.07, 0.08],
+        [1.668, 1.668, 1.662, 1.656, 1.672, 1.705, 1.70],
+    )
+    neck = below(1.60 - 0.35 * (y + 0.14), 0.004)
     behind = 1 / (1 + np.exp(np.clip((y + 0.062) / 0.005, -30, 30)))
     return below(edge, 0.0022) * behind * (1 - neck) * (z > 1.5)
 
@@ -114,8 +131,10 @@ def _palms() -> Array:
     size = SIZE // COARSE
     pixel, face, _ = cover(corner_places(atlas().coordinates)[corners] / COARSE, size)
     out = np.zeros(size * size, np.float32)
-    out[pixel] = across[face] @ out_of > 0.15
-    return out.reshape(size, size)
+    out[pixel] = across[face] @ out_of < -0.15
+    past_wrist = (np.abs(_coarse()[0] * [1, 0, 0]) + _coarse()[0] * [0, 1, 1] - wrist) @ (middle - wrist)
+    past_wrist /= ((middle - wrist) ** 2).sum()
+    return soften(out.reshape(size, size), 0.8) * np.clip(3 * past_wrist, 0, 1)
 
 
 @functools.cache
@@ -159,6 +178,8 @@ def _face_map() -> Array:
     body, faces = average().vertices, parts().faces["body"]
     front = faces_normals(body, faces)[:, 1] < 0
     front &= (body[faces, 2].min(1) > 1.5) & (body[faces, 1].max(1) < -0.05)
+    rows = corner_places(atlas().coordinates)[parts().corners["body"], 1]
+    front &= rows.max(1) < HEAD_ROWS  # not what lies behind the eyes
     faces, corners = faces[front], parts().corners["body"][front]
     pixel, face, shares = cover(_seen_from_front(body[faces][..., [0, 2]]), MAP_PX)
     order = np.argsort(-np.einsum("nk,nk->n", shares, body[faces[face], 1]), kind="stable")
@@ -187,7 +208,7 @@ def face_px(at: Array) -> Array:
 
 
 def strokes(lines: list[Line], box: tuple[int, int, int, int], fine: int, width: int) -> Array:
-    """Lines drawn smoothly.
+    """Lines drawn smoothly; where they cross, the later one counts.
 
     Args:
         lines: px of the whole picture, and how dark.
@@ -202,6 +223,53 @@ def strokes(lines: list[Line], box: tuple[int, int, int, int], fine: int, width:
     pen = ImageDraw.Draw(picture)
     for points, dark in lines:
         spots = (points - (left, top)) * fine
-        pen.line([tuple(spot) for spot in spots.tolist()], round(255 * dark), width)
+        pen.line([tuple(spot) for spot in spots.tolist()], round(255 * dark), width, "curve")
     small = picture.resize((right - left, bottom - top), Image.Resampling.BOX)
     return np.asarray(small, np.float32) / 255
+
+
+def soften(picture: Array, radius: float) -> Array:
+    """A picture in [0, 1], blurred."""
+    blurred = Image.fromarray((255 * picture).astype(np.uint8)).filter(
+        ImageFilter.GaussianBlur(radius)
+    )
+    return np.asarray(blurred, np.float32) / 255
+
+
+def around(points: Array, margin: int) -> tuple[int, int, int, int]:
+    """Box of `strokes` that holds points (n, 2) px."""
+    low = np.floor(points.min(0)).astype(int) - margin
+    high = np.ceil(points.max(0)).astype(int) + margin
+    return (
+        max(int(low[0]), 0),
+        max(int(low[1]), 0),
+        min(int(high[0]), SIZE),
+        min(int(high[1]), SIZE),
+    )
+
+
+def stamp(field: Array, spots: Array, radius: Array, strength: Array) -> None:
+    """Add soft round marks to a field (SIZE, SIZE), in place.
+
+    Args:
+        spots: (n, 2) px.
+        radius: (n,) px, standard deviation.
+        strength: (n,) in the middle.
+    """
+    reach = int(np.ceil(2.5 * radius.max(initial=0.5)))
+    steps = np.arange(-reach, reach + 1)
+    column = spots[:, 0].astype(int)[:, None, None] + steps[None, None]
+    row = spots[:, 1].astype(int)[:, None, None] + steps[None, :, None]
+    apart = (column + 0.5 - spots[:, :1, None]) ** 2 + (row + 0.5 - spots[:, 1:, None]) ** 2
+    values = strength[:, None, None] * np.exp(-0.5 * apart / radius[:, None, None] ** 2)
+    inside = (column >= 0) & (column < SIZE) & (row >= 0) & (row < SIZE)
+    row, column = np.broadcast_arrays(row, column)
+    np.add.at(field, (row[inside], column[inside]), values[inside])
+
+
+def scatter(density: Array, count: int, rng: np.random.Generator) -> Array:
+    """(count, 2) px at random, more where a soft field is high."""
+    total = np.cumsum(density.ravel())
+    cells = np.searchsorted(total, rng.random(count) * total[-1])
+    row, column = np.unravel_index(np.minimum(cells, density.size - 1), density.shape)
+    return (np.stack([column, row], 1) + rng.random((count, 2))) * COARSE

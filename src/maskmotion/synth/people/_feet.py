@@ -73,7 +73,7 @@ def _wanted(root: Array, stance: Array) -> Array:
 
 
 def _later(time: Array, at: float) -> int:
-    return int(min(np.searchsorted(time, at), len(time) - 1))
+    return min(int(np.searchsorted(time, at)), len(time) - 1)
 
 
 def _plan(time: Array, wanted: Array, asked: list[Step]) -> list[Step]:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from maskmotion.synth.people._looks import Hair
-from maskmotion.synth.people._scalp import Head, directions, hairline_deg, roots
+from maskmotion.synth.people._scalp import Head, hairline_deg, roots
 from maskmotion.synth.people._strands import Growth, Mesh, grid, grow, joined, ribbons, trim, waved
 
 __all__ = ["CUTS", "fur_layers", "hair_locks"]
 
 Array = np.ndarray
+Comb = Callable[[Array], Array]
 
 
 @dataclass(frozen=True)
@@ -22,14 +23,16 @@ class _Cut:
 
     Attributes:
         top_m, side_m: shortest and longest locks on top and at the sides.
-        ends: height below which locks are cut, as (bone, m above it); None: nowhere.
+        ends: height below which locks are cut, as (bone, m above it when short, when long); None:
+            nowhere.
         comb: of COMBS.
         lift: 0 along the scalp to 1 straight out of it.
         weight, stiffness, reach_m: of Growth.
         rise_m: clearance of the outermost locks at volume 0 and 1.
         count, segments: of locks.
         width_m: of a lock.
-        fur_m: how long the fur below is.
+        fur_m: how long the fur below is, when short and when long.
+        layers: of fur.
     """
 
     top_m: tuple[float, float] = (0.0, 0.0)
@@ -40,110 +43,210 @@ class _Cut:
     weight: float = 1.0
     stiffness: float = 1.0
     reach_m: float = 0.1
-    rise_m: tuple[float, float] = (0.008, 0.022)
-    count: int = 200
+    rise_m: tuple[float, float] = (0.006, 0.019)
+    count: int = 240
     segments: int = 8
     width_m: float = 0.024
-    fur_m: float = 0.003
+    fur_m: tuple[float, float] = (0.003, 0.003)
+    layers: int = 2
 
 
+_TIED = _Cut((0.2, 0.2), (0.2, 0.2), None, "tied", 0.05, 0.05, 0.5, 1.0, (0.003, 0.012), 210, 7,
+             0.024)  # fmt: skip
 CUTS = {
     "bald": _Cut(),
-    "wreath": _Cut(fur_m=0.006),
-    "buzz": _Cut(fur_m=0.005),
-    "crew": _Cut((0.02, 0.035), (0.0, 0.0), None, "forward", 0.6, 0.1, 1.0, 0.03, (0.004, 0.01),
-                 330, 3, 0.016, 0.009),
-    "side": _Cut((0.055, 0.09), (0.02, 0.035), None, "parted", 0.4, 0.3, 0.9, 0.06, (0.006, 0.02),
-                 330, 5, 0.018, 0.007),
-    "slick": _Cut((0.09, 0.13), (0.04, 0.06), None, "back", 0.25, 0.3, 0.9, 0.12, (0.005, 0.018),
-                  300, 6, 0.018, 0.006),
-    "bob": _Cut((0.3, 0.34), (0.3, 0.34), ("head", -0.055, -0.02), count=230),
-    "shoulder": _Cut((0.36, 0.46), (0.36, 0.46), ("neck01", -0.05, 0.01), count=230, segments=9),
-    "long": _Cut((0.5, 0.72), (0.48, 0.66), None, count=240, segments=11),
+    "wreath": _Cut(fur_m=(0.003, 0.012), layers=4),
+    "buzz": _Cut(fur_m=(0.002, 0.007), layers=4),
+    "crew": _Cut((0.018, 0.04), (0.0, 0.0), None, "forward", 0.5, 0.1, 1.0, 0.03, (0.004, 0.012),
+                 330, 3, 0.016, (0.004, 0.01), 4),
+    "side": _Cut((0.055, 0.1), (0.02, 0.035), None, "parted", 0.35, 0.3, 0.9, 0.06, (0.006, 0.022),
+                 340, 5, 0.018, (0.007, 0.007)),
+    "slick": _Cut((0.09, 0.13), (0.035, 0.06), None, "back", 0.25, 0.3, 0.9, 0.12, (0.005, 0.02),
+                  300, 6, 0.018, (0.006, 0.006)),
+    "curls": _Cut((0.05, 0.11), (0.03, 0.08), None, "loose", 0.75, 0.35, 0.8, 0.05, (0.008, 0.03),
+                  380, 6, 0.016, (0.008, 0.008)),
+    "afro": _Cut(fur_m=(0.025, 0.1), layers=5),
+    "bob": _Cut((0.3, 0.34), (0.3, 0.34), ("head", -0.04, -0.085)),
+    "shoulder": _Cut((0.36, 0.46), (0.36, 0.46), ("neck01", -0.05, 0.02), segments=9),
+    "long": _Cut((0.5, 0.72), (0.48, 0.66), None, count=250, segments=11),
+    "ponytail": _TIED,
+    "bun": _TIED,
+    "knot": _TIED,
+    "braid": _TIED,
 }  # fmt: skip
+RIM_DEG = {"cap": (24, 12, -8), "beanie": (18, 2, -22), "hat": (30, 22, 8)}  # front, side, back
+
 
 # Fur ---------------------------------------------------------------------------------------
 
 COLUMNS, ROWS = 40, 11
 
 
-def _fur(head: Head, hair: Hair, cut: _Cut) -> Mesh:
-    """Layers over the scalp."""
-    layers = 2 if cut.top_m[1] > 0.05 else 4
-    meshes = [_layer(head, hair, cut, n / (layers - 1)) for n in range(layers)]
-    return joined(meshes[::-1])
+def fur_layers(head: Head, hair: Hair) -> Mesh:
+    """Layers over the scalp, the outermost first."""
+    cut = CUTS[hair.style]
+    heights = np.linspace(1, 0, cut.layers)
+    return joined([_layer(head, hair, cut, float(height)) for height in heights])
 
 
 def _layer(head: Head, hair: Hair, cut: _Cut, height: float) -> Mesh:
     """One layer of fur; height 0 at the scalp to 1 at the tips."""
     azimuth = np.linspace(0, 360, COLUMNS + 1)
     line = hairline_deg(azimuth, hair.recession) - 1.5
-    top = np.full_like(azimuth, 90.0)
     t = np.linspace(0, 1, ROWS)[:, None]
+    top = _wreath_top(azimuth, line) if hair.style == "wreath" else np.full_like(azimuth, 90.0)
     elevation = top + (line - top) * t
     place = head.on_skull(azimuth, elevation)
-    outward = place - head.middle
-    outward /= np.linalg.norm(outward, axis=2, keepdims=True)
-    down = np.array([0, 0, -1.0]) * np.sin(np.pi * t)[..., None]
-    rise = 0.003 + cut.fur_m * height * np.interp(t, [0, 0.8, 1], [1, 1, 0.4])
-    vertices = place + rise[..., None] * (outward + 0.6 * down * height)
-    aux = np.zeros((*elevation.shape, 4))
-    # Above the border the lowest layer is closed.
-    border = np.clip((elevation - line) / 7, 0, 1)
-    aux[..., 0] = np.maximum(0.15 + 0.8 * height, 0.9 - 0.9 * border) * (1 - (height == 0) * border)
-    aux[..., 2], aux[..., 3] = 0.5, 0.55 + 0.45 * height
-    u = azimuth[None] / 360 * 6 * np.ones_like(t)
-    coordinates = np.stack([u, elevation / 60], -1)
-    return grid(vertices, coordinates, aux)
+    outward = _unit(place - head.middle)
+    long = cut.fur_m[0] + hair.length * (cut.fur_m[1] - cut.fur_m[0])
+    if hair.headwear in RIM_DEG:
+        long = min(long, 0.004)
+    inside = np.clip((elevation - line) / 7, 0, 1) * np.clip((top - elevation) / 9 + (top > 89), 0, 1)
+    if long > 0.02:
+        vertices, aux = _bush(place, outward, elevation - line, long, height, hair.seed)
+    else:
+        rise = 0.003 + long * height * (0.4 + 0.6 * inside)
+        down = np.array([0, 0, -1.0]) * np.sin(np.pi * np.clip(t, 0, 1))[..., None]
+        vertices = place + rise[..., None] * (outward + 0.5 * down * height)
+        aux = np.zeros((*elevation.shape, 4))
+        # Within the border the lowest layer is closed.
+        aux[..., 0] = np.maximum(0.15 + 0.75 * height, 0.92 - 0.92 * inside)
+        aux[..., 0] *= 1 - (height == 0) * inside
+        # Below long locks it is as dark as their roots.
+        aux[..., 1] = -0.22 if cut.top_m[1] > 0 else 0.0
+        aux[..., 2], aux[..., 3] = 0.5, 0.6 + 0.4 * height
+    fine = 2 if long > 0.02 else 1
+    u = azimuth[None] / 360 * 6 * fine + 0 * t
+    return grid(vertices, np.stack([u, elevation / 60 * fine], -1), aux)
+
+
+def _wreath_top(azimuth: Array, line: Array) -> Array:
+    """Upper border of a wreath of hair."""
+    side = np.abs(np.mod(azimuth + 180, 360) - 180)
+    return np.maximum(line + 0.5, np.interp(side, [50, 64, 85, 130, 180], [0, 12, 26, 30, 24]))
+
+
+def _bush(
+    place: Array, outward: Array, above: Array, long: float, height: float, seed: int
+) -> tuple[Array, Array]:
+    """Vertices and aux of a layer of hair that stands out by itself."""
+    rng = np.random.default_rng([seed, 4])
+    much = np.clip(above / 28, 0.02, 1) ** 0.6
+    bumps = sum(
+        rng.uniform(0.4, 1) * np.sin(outward @ rng.normal(0, 7, 3) + rng.uniform(0, 6.3))
+        for _ in range(6)
+    )
+    reach = long * much * (1 + 0.035 * bumps)
+    rise = 0.003 + reach * (0.0 if height == 0 else 0.62 + 0.38 * height)
+    aux = np.zeros((*above.shape, 4))
+    inside = np.clip(above / 6, 0, 1)
+    # The second layer is closed but for its border; farther out ever fewer strands are left.
+    aux[..., 0] = np.where(height < 0.3, 0.9 - 0.9 * inside, 0.05 + 0.8 * height**1.5)
+    aux[..., 0] = np.maximum(aux[..., 0], 0.75 * (1 - inside))
+    aux[..., 2], aux[..., 3] = 0.5, 0.35 + 0.65 * height
+    return place + rise[..., None] * outward, aux
 
 
 # Locks -------------------------------------------------------------------------------------
 
 
-def _locks(head: Head, hair: Hair, cut: _Cut, rng: np.random.Generator) -> Mesh:
+@dataclass(frozen=True)
+class _Roots:
+    """Where n locks start.
+
+    Attributes:
+        azimuth, elevation: (n,) degrees.
+        inside: (n,) degrees above the hairline.
+        upper: (n,) 1 on top of the head to 0 at the sides.
+        start, outward: (n, 3) m on the scalp; away from the skull.
+        fringe: (n,) whether it falls over the forehead.
+    """
+
+    azimuth: Array
+    elevation: Array
+    inside: Array
+    upper: Array
+    start: Array
+    outward: Array
+    fringe: Array
+
+
+def hair_locks(head: Head, hair: Hair, rng: np.random.Generator) -> Mesh | None:
+    """All locks, the outermost first; None where a style has none."""
+    cut = CUTS[hair.style]
+    hidden = hair.headwear in RIM_DEG and cut.ends is None and cut.top_m[1] < 0.12
+    if cut.top_m[1] == 0 or hidden:
+        return None
+    meshes = [_grown(head, hair, cut, _rooted(head, hair, cut), rng)]
+    if cut.comb == "tied":
+        meshes = [*TAILS[hair.style](head, hair, rng), *meshes]
+    return joined(meshes)
+
+
+def _rooted(head: Head, hair: Hair, cut: _Cut) -> _Roots:
     spots = roots()
-    inside = spots[:, 1] - hairline_deg(spots[:, 0], hair.recession)
-    upper = _smooth((spots[:, 1] - 22) / 25)
+    azimuth, elevation = spots[:, 0], spots[:, 1]
+    inside = elevation - hairline_deg(azimuth, hair.recession)
+    upper = _smooth((elevation - 22) / 25)
     kept = (inside > 0.7) & ((upper > 0.35) | (cut.side_m[1] > 0))
-    spots, upper, inside = (x[kept][: cut.count] for x in (spots, upper, inside))
-    n = len(spots)
-    layer = rng.random(n)
-    top, side = (low + hair.length * (high - low) for low, high in (cut.top_m, cut.side_m))
-    length = (side + (top - side) * upper) * rng.uniform(0.85, 1.05, n)
-    start = head.on_skull(spots[:, 0], spots[:, 1])
+    if hair.headwear in RIM_DEG:
+        side = np.abs(azimuth)
+        kept &= elevation < np.interp(side, [0, 90, 180], RIM_DEG[hair.headwear])
+    rows = np.flatnonzero(kept)[: cut.count]
+    azimuth, elevation, inside, upper = (x[rows] for x in (azimuth, elevation, inside, upper))
+    start = head.on_skull(azimuth, elevation)
+    ahead = (np.abs(azimuth) < 15 + 35 * hair.fringe) & (elevation < 62)
+    has = hair.fringe > 0 and cut.comb in ("parted", "tied", "loose")
     outward = _unit(start - head.middle)
-    fringe = (np.abs(spots[:, 0]) < 15 + 35 * hair.fringe) & (spots[:, 1] < 62) & (hair.fringe > 0)
-    comb = COMBS[cut.comb](head, hair, start, fringe)
-    first = _tangent(comb(start), outward)
-    first += rng.normal(0, 0.15, (n, 3))
-    heading = (1 - cut.lift) * first + cut.lift * outward
+    return _Roots(azimuth, elevation, inside, upper, start, outward, ahead & has)
+
+
+def _grown(head: Head, hair: Hair, cut: _Cut, at: _Roots, rng: np.random.Generator) -> Mesh:
+    n = len(at.start)
+    layer = rng.random(n)
+    comb = COMBS[cut.comb](head, hair, at)
+    first = _tangent(comb(at.start), at.outward)
+    first += rng.normal(0, 0.15 if cut.comb != "tied" else 0.03, (n, 3))
     rise = cut.rise_m[0] + hair.volume * (cut.rise_m[1] - cut.rise_m[0])
-    lines = grow(
-        head,
-        Growth(
-            start, heading, comb, np.where(fringe, np.minimum(length, 0.2), length),
-            0.005 + rise * layer * np.interp(inside, [0, 14], [0.3, 1]),
-            cut.weight, cut.stiffness, cut.reach_m,
-            np.where(np.abs(spots[:, 0]) < 75 + 30 * rng.random(n), -1.0, 1.0), fringe,
-        ),
+    if hair.headwear != "none":
+        rise = min(rise, 0.01)
+    growth = Growth(
+        at.start, (1 - cut.lift) * first + cut.lift * at.outward, comb,
+        _lengths(head, hair, cut, at, rng),
+        0.005 + rise * layer * np.interp(at.inside, [0, 14], [0.3, 1]) * np.where(at.fringe, 0.5, 1),
+        np.where(at.fringe, 1.5, cut.weight), cut.stiffness, np.where(at.fringe, 0.04, cut.reach_m),
+        np.where(np.abs(at.azimuth) < 75 + 30 * rng.random(n), -1.0, 1.0), at.fringe,
     )  # fmt: skip
-    lines = trim(lines, _ends(head, hair, cut, fringe, rng), cut.segments)
-    lines = waved(
-        lines, (0.0, 0.008, 0.012)[round(2 * hair.curl)] * rng.uniform(0.5, 1.2, n),
-        (1, 0.09, 0.04)[round(2 * hair.curl)], np.radians(3 * spots[:, 0]) + rng.normal(0, 0.8, n),
-        0.06,
-    )  # fmt: skip
-    t = np.linspace(0, 1, cut.segments + 1)
-    light = (0.45 + 0.55 * layer)[:, None] * np.interp(t, [0, 0.3], [0.8, 1])
+    lines = trim(grow(head, growth), _ends(head, hair, cut, at.fringe, rng), cut.segments)
+    if cut.comb != "tied":
+        lines = _curled(lines, hair, at.azimuth, rng)
+    t = np.linspace(0, 1, cut.segments + 1) ** 1.5
+    light = (0.38 + 0.62 * layer)[:, None] * np.interp(t, [0, 0.3], [0.85, 1])
     outer = np.argsort(-layer)
-    mesh = [
-        x[outer]
-        for x in (
-            lines, cut.width_m * rng.uniform(0.75, 1.25, n), rng.normal(0, 0.25, n),
-            _slots(rng, layer), rng.normal(0, 0.07, n), light,
-        )
-    ]  # fmt: skip
-    return ribbons(head, *mesh)
+    width = cut.width_m * rng.uniform(0.75, 1.25, n) * (1.3 if hair.headwear in RIM_DEG else 1)
+    twist, tone = rng.normal(0, 0.16, n), rng.normal(0, 0.07, n)
+    slot = _slots(rng, layer) if cut.comb != "tied" else np.zeros(n)
+    return ribbons(head, *(x[outer] for x in (lines, width, twist, slot, tone, light)))
+
+
+def _lengths(
+    head: Head, hair: Hair, cut: _Cut, at: _Roots, rng: np.random.Generator
+) -> Array:
+    if cut.comb == "tied":
+        tie = _tie(head, hair, at)
+        arc = np.arccos(np.clip(np.einsum("na,na->n", _unit(tie - head.middle), at.outward), -1, 1))
+        length = 0.01 + arc * 1.08 * np.linalg.norm(at.start - head.middle, axis=1)
+    else:
+        top, side = (low + hair.length * (high - low) for low, high in (cut.top_m, cut.side_m))
+        length = (side + (top - side) * at.upper) * rng.uniform(0.85, 1.05, len(at.start))
+    return np.where(at.fringe, np.clip(length, 0.1, 0.2), length)
+
+
+def _curled(lines: Array, hair: Hair, azimuth: Array, rng: np.random.Generator) -> Array:
+    kind = round(2 * hair.curl)
+    size = (0.0012, 0.009, 0.012)[kind] * rng.uniform(0.5, 1.2, len(lines))
+    phase = np.radians(3 * azimuth) + rng.normal(0, (2, 0.8, 2)[kind], len(lines))
+    return waved(lines, size, (0.14, 0.1, 0.045)[kind], phase, 0.05)
 
 
 def _slots(rng: np.random.Generator, layer: Array) -> Array:
@@ -158,15 +261,13 @@ def _ends(head: Head, hair: Hair, cut: _Cut, fringe: Array, rng: np.random.Gener
         bone, high, low = cut.ends
         level = head.bone(bone)[2] + high + hair.length * (low - high)
         lowest[:] = level + rng.normal(0, 0.006, len(fringe))
-    brow = head.brow[2] + 0.006 + rng.normal(0, 0.004, len(fringe))
+    brow = head.brow[2] + 0.004 + rng.normal(0, 0.004, len(fringe))
     return np.where(fringe, brow, lowest)
 
 
-Comb = Callable[[Array], Array]
-
-
-def _parted(head: Head, hair: Hair, start: Array, fringe: Array) -> Comb:
+def _parted(head: Head, hair: Hair, at: _Roots) -> Comb:
     """Away from a line over the top, to both sides and a little back; a fringe falls forward."""
+    start = at.start
     side = np.sign(start[:, 0] - hair.parting * head.width - 1e-6)[:, None]
     ahead = np.clip((head.eyes[0, 1] + 0.06 - start[:, 1:2]) / 0.06, 0, 1)
     way = np.concatenate([side, 0.35 + 0.5 * ahead, -0.25 + 0 * side], 1)
@@ -174,27 +275,174 @@ def _parted(head: Head, hair: Hair, start: Array, fringe: Array) -> Comb:
     rear = _smooth((start[:, 1:2] - head.middle[1] + 0.01) / 0.05)
     fall = np.array([0, 0.7, -1.0]) + 0.8 * start * [1 / head.width, 0, 0]
     way += rear * (fall - way)
-    forward = np.array([0, -1.0, -0.5]) + 0.5 * start * [1 / head.width, 0, 0]
-    way = np.where(fringe[:, None], forward, way)
-    return lambda places: way
+    return _fixed(np.where(at.fringe[:, None], _to_brows(head, at), way))
 
 
-def _forward(head: Head, hair: Hair, start: Array, fringe: Array) -> Comb:
+def _forward(head: Head, hair: Hair, at: _Roots) -> Comb:
     """From the crown to the forehead and down the sides."""
-    way = np.tile([0, -1.0, -0.1], (len(start), 1))
-    way[:, 0] = 0.8 * start[:, 0] / head.width - 0.5 * hair.parting
-    return lambda places: way
+    way = np.tile([0, -1.0, -0.1], (len(at.start), 1))
+    way[:, 0] = 0.8 * at.start[:, 0] / head.width - 0.5 * hair.parting
+    rear = _smooth((at.start[:, 1:2] - head.middle[1] - 0.01) / 0.05)
+    return _fixed(way + rear * (np.array([0, 0.3, -1.0]) - way))
 
 
-def _back(head: Head, hair: Hair, start: Array, fringe: Array) -> Comb:
-    way = np.tile([0, 1.0, -0.15], (len(start), 1))
-    return lambda places: way
+def _back(head: Head, hair: Hair, at: _Roots) -> Comb:
+    way = np.tile([0, 1.0, -0.15], (len(at.start), 1))
+    way[:, 0] = 0.3 * np.sign(at.start[:, 0]) * (1 - at.upper)
+    return _fixed(way)
 
 
-COMBS: dict[str, Callable[[Head, Hair, Array, Array], Comb]] = {
+def _loose(head: Head, hair: Hair, at: _Roots) -> Comb:
+    """Every which way, down from the crown."""
+    way = at.outward * [1, 1, 0.2] + np.random.default_rng(hair.seed).normal(0, 0.5, at.start.shape)
+    return _fixed(np.where(at.fringe[:, None], _to_brows(head, at), way))
+
+
+def _tied(head: Head, hair: Hair, at: _Roots) -> Comb:
+    """Along the head to where it is tied."""
+    tie = _tie(head, hair, at)
+    to_brows = _to_brows(head, at)
+    return lambda places: np.where(at.fringe[:, None], to_brows, 4 * _unit(tie - places))
+
+
+COMBS: dict[str, Callable[[Head, Hair, _Roots], Comb]] = {
     "parted": _parted,
     "forward": _forward,
     "back": _back,
+    "loose": _loose,
+    "tied": _tied,
+}
+
+
+def _fixed(way: Array) -> Comb:
+    return lambda places: way
+
+
+def _to_brows(head: Head, at: _Roots) -> Array:
+    return np.array([0, -1.0, -0.5]) + 0.5 * at.start * [1 / head.width, 0, 0]
+
+
+# Tied hair ---------------------------------------------------------------------------------
+
+
+def _knots(head: Head, hair: Hair) -> Array:
+    """(k, 3) where hair is tied: one place, or two for two braids."""
+    height = {"ponytail": 5 + 40 * hair.volume, "bun": 2 + 38 * hair.volume, "knot": 68.0,
+              "braid": -22.0}[hair.style]  # fmt: skip
+    azimuth = np.array([-140.0, 140.0] if _two_braids(hair) else [180.0])
+    place = head.on_skull(azimuth, np.full(len(azimuth), height))
+    return place + 0.012 * _unit(place - head.middle)
+
+
+def _two_braids(hair: Hair) -> bool:
+    return hair.style == "braid" and hair.seed % 2 == 0
+
+
+def _tie(head: Head, hair: Hair, at: _Roots) -> Array:
+    """(n, 3) where each lock is led."""
+    knots = _knots(head, hair)
+    return knots[(at.start[:, 0] > 0).astype(int) % len(knots)]
+
+
+def _tail(head: Head, hair: Hair, rng: np.random.Generator) -> list[Mesh]:
+    n = 56
+    outward = _unit(_knots(head, hair) - head.middle)[0]
+    layer = rng.random(n)
+    spread = rng.normal(0, 1, (n, 3))
+    growth = Growth(
+        _knots(head, hair)[0] + 0.005 * spread - 0.006 * outward,
+        outward + 0.22 * spread + [0, 0.3, 0.2],
+        _fixed(np.tile(outward, (n, 1))), (0.18 + 0.4 * hair.length) * rng.uniform(0.85, 1, n),
+        0.008 + 0.02 * layer, np.full(n, 1.2), 1.1, np.full(n, 0.04), np.ones(n), np.zeros(n, bool),
+    )  # fmt: skip
+    lines = trim(grow(head, growth), np.full(n, -np.inf), 9)
+    lines = _curled(lines, hair, np.zeros(n), rng)
+    light = np.tile((0.55 + 0.45 * layer)[:, None], (1, 10))
+    return [ribbons(head, lines, np.full(n, 0.022), rng.normal(0, 0.7, n), _slots(rng, layer),
+                    rng.normal(0, 0.07, n), light)]  # fmt: skip
+
+
+def _bun(head: Head, hair: Hair, rng: np.random.Generator) -> list[Mesh]:
+    """A coil: a flattened ball whose strands wind round its axis."""
+    outward = _unit(_knots(head, hair) - head.middle)[0]
+    side = _unit(np.cross(outward, [0.1, 0.2, 1.0]))
+    other = np.cross(side, outward)
+    size = (0.022 if hair.style == "knot" else 0.028) + 0.016 * hair.length
+    turn = np.linspace(0, 2 * np.pi, 19)
+    polar = np.linspace(0.02, 2.6, 11)[:, None]
+    wobble = 1 + 0.06 * np.sin(3 * turn + 9 * polar) + 0.05 * np.sin(2 * turn - 5 * polar + 1)
+    flat = size * wobble * np.sin(polar)
+    place = (
+        _knots(head, hair)[0] + 0.55 * size * outward
+        + flat[..., None] * (np.cos(turn)[:, None] * side + np.sin(turn)[:, None] * other)
+        + (0.75 * size * np.cos(polar) + 0 * turn)[..., None] * outward
+    )  # fmt: skip
+    aux = np.zeros((*place.shape[:2], 4))
+    aux[..., 0], aux[..., 1] = 0.1, 0.1 * np.sin(3 * polar + turn)
+    aux[..., 2], aux[..., 3] = 0.5, np.interp(polar, [0, 1.2, 2.6], [1, 0.9, 0.4])
+    # Strands run round: v along the turn, u from the pole outwards, a little wound.
+    u = 0.03 + 0.19 * np.mod(polar / 2.7 + 0 * turn, 1)
+    v = 0.9 - 0.5 * np.abs(turn / np.pi - 1) + 0 * polar
+    ball = grid(place, np.stack([u, v], -1), aux)
+    loose = 14
+    growth = Growth(
+        _knots(head, hair)[0] + rng.normal(0, 0.012, (loose, 3)), rng.normal(0, 1, (loose, 3)),
+        _fixed(np.tile(outward, (loose, 1))), rng.uniform(0.03, 0.06, loose),
+        np.full(loose, 0.012), np.full(loose, 0.3), 1.0, np.full(loose, 0.05), np.ones(loose), np.zeros(loose, bool),
+    )  # fmt: skip
+    lines = trim(grow(head, growth), np.full(loose, -np.inf), 3)
+    ends = ribbons(head, lines, np.full(loose, 0.012), rng.normal(0, 1, loose),
+                   np.full(loose, 3), np.zeros(loose), np.ones((loose, 4)))  # fmt: skip
+    return [ball, ends]
+
+
+def _braids(head: Head, hair: Hair, rng: np.random.Generator) -> list[Mesh]:
+    knots = _knots(head, hair)
+    n = len(knots)
+    behind = -1.0 if n == 2 else 1.0
+    growth = Growth(
+        knots, _unit(knots - head.middle) + [0, 0, -1.0], _fixed(np.zeros((n, 3))),
+        np.full(n, 0.28 + 0.22 * hair.length), np.full(n, 0.022), np.full(n, 1.4), 0.9, np.full(n, 0.02),
+        np.full(n, behind), np.zeros(n, bool),
+    )  # fmt: skip
+    lines = grow(head, growth)
+    return [mesh for line in lines for mesh in _plaited(line)]
+
+
+def _plaited(line: Array) -> list[Mesh]:
+    """Three cords round a line, each swinging over and under the others."""
+    rings = 34
+    place = np.linspace(0, len(line) - 1.001, rings)
+    first = place.astype(int)
+    middle = line[first] + (place - first)[:, None] * (line[first + 1] - line[first])
+    way = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(middle, axis=0), axis=1))])
+    tangent = _unit(np.gradient(middle, axis=0))
+    side = _unit(np.cross(tangent, [0.0, 1.0, 0.25]))
+    over = np.cross(side, tangent)
+    taper = np.interp(way / way[-1], [0, 0.1, 0.9, 1], [0.8, 1, 0.6, 0.25])
+    meshes = []
+    for k in range(3):
+        angle = 2 * np.pi * (way / 0.075 + k / 3)
+        centre = (
+            middle + (0.011 * taper * np.sin(angle))[:, None] * side
+            + (0.006 * taper * np.sin(2 * angle))[:, None] * over
+        )  # fmt: skip
+        turn = np.linspace(0, 2 * np.pi, 7)[:, None, None]
+        radius = (0.0095 * taper)[:, None]
+        tube = centre + radius * (np.cos(turn) * side + 0.8 * np.sin(turn) * over)
+        aux = np.zeros((*tube.shape[:2], 4))
+        aux[..., 0], aux[..., 3] = 0.1, 0.65 + 0.35 * np.sin(2 * angle) * np.sign(over[0, 1] + 1e-9)
+        u = 0.03 + 0.19 * np.abs(turn[:, 0, 0] / np.pi - 1)[:, None] + 0 * way
+        v = np.abs(np.mod(way / 0.2, 2) - 1)[None] * 0.5 + 0.4 + 0 * u
+        meshes.append(grid(tube, np.stack([u, v], -1), aux))
+    return meshes
+
+
+TAILS: dict[str, Callable[[Head, Hair, np.random.Generator], list[Mesh]]] = {
+    "ponytail": _tail,
+    "bun": _bun,
+    "knot": _bun,
+    "braid": _braids,
 }
 
 

@@ -68,8 +68,8 @@ def _one_lock(rng: np.random.Generator, curl: int, sparse: float) -> tuple[Array
     strand, shade = rng.random(count + 2), rng.normal(0, 1, count + 2)
     fine = rng.normal(0, 1, 4 * count + 2)[np.clip((x * 4 * count).astype(int), -1, 4 * count) + 1]
     inside = 1 - np.abs(2 * (x * count - np.floor(x * count)) - 1) ** 2
-    bright = 0.95 + 0.11 * shade[column] + 0.06 * fine + 0.1 * (inside - 0.6)
-    bright *= 0.72 + 0.28 * np.clip(v * 5, 0, 1)  # shade at the roots
+    bright = 0.93 + 0.16 * shade[column] + 0.09 * fine + 0.1 * (inside - 0.6)
+    bright *= 0.8 + 0.2 * np.clip(v * 5, 0, 1)  # shade at the roots
     edge = 1 - np.abs(2 * x - 1)
     end = (0.74 + 0.26 * strand ** (0.7 + sparse))[column] - 0.18 * (1 - np.clip(edge * 3, 0, 1))
     tip = np.clip((end - v) * 14 + 0.5, 0, 1)
@@ -82,7 +82,7 @@ def _one_lock(rng: np.random.Generator, curl: int, sparse: float) -> tuple[Array
 @functools.cache
 def _fur(grain: int) -> tuple[Array, Array, Array]:
     rng = np.random.default_rng([8, grain])
-    sigma = ((1.0, 1.0), (0.8, 7.0), (3.0, 3.0))[grain]
+    sigma = ((1.0, 1.0), (0.8, 3.0), (3.0, 3.0))[grain]
     noise = _smooth(rng.normal(0, 1, (SIDE, SIDE)), *sigma)
     other = _smooth(rng.normal(0, 1, (SIDE, SIDE)), *sigma)
     coarse = _smooth(rng.normal(0, 1, (SIDE, SIDE)), 10, 14)

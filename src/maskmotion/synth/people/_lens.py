@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 Array = np.ndarray
@@ -32,7 +34,7 @@ def defocus(picture: Array, depth: Array, focus_m: float, opening: float) -> Arr
         return picture
     borders = _borders(depth, radius)
     result, weight = np.zeros_like(picture), np.zeros_like(picture[..., :1])
-    for far, near in zip(borders[:-1], borders[1:], strict=True):
+    for far, near in itertools.pairwise(borders):
         here = ((depth <= far) & (depth > near)).astype(F32)[..., None]
         if not here.any():
             continue

@@ -13,7 +13,7 @@ Array = np.ndarray
 
 
 def unit(v: Array) -> Array:
-    return v / np.sqrt((v * v).sum(-1, keepdims=True) + 1e-18)
+    return v / np.sqrt((v * v).sum(-1, keepdims=True) + 1e-30)
 
 
 def dot(a: Array, b: Array) -> Array:
@@ -82,9 +82,7 @@ def two_bone(
     """
     away = target - start
     margin = 1e-6 * (upper + lower)
-    far = np.clip(
-        np.sqrt(dot(away, away)), np.abs(upper - lower) + margin, upper + lower - margin
-    )
+    far = np.clip(np.sqrt(dot(away, away)), np.abs(upper - lower) + margin, upper + lower - margin)
     # A target in the very start has no direction; the limb then folds opposite to the pole.
     along = unit(away + 1e-9 * np.array([0.0, 0.0, -1.0]))
     side = unit(pole - dot(pole, along) * along)

@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from maskmotion.synth.people import _materials as mt
 from maskmotion.synth.people import _textures as tx
 from maskmotion.synth.people._sets import Room, Set
+from maskmotion.synth.people._shading import Lighting, Sun
 from maskmotion.synth.people._textures import Cover, Material, Rng, Spots
-from maskmotion.synth.people._tracing import Lighting, Sun, View
+from maskmotion.synth.people._tracing import View
 
 Array = np.ndarray
 F32 = np.float32
@@ -117,7 +119,11 @@ def _backdrop(
         azimuth, rise = np.arctan2(rays[0], rays[1]), rays[2] / level
         for height, material, far in layers:
             far_ = F32(far)
-            spots = Spots(azimuth * far_, rise * far_ + F32(view.eye[2]), np.full_like(rise, view.sample * far))
+            spots = Spots(
+                azimuth * far_,
+                rise * far_ + F32(view.eye[2]),
+                np.full_like(rise, view.sample * far),
+            )
             top = height(spots)
             share = np.clip((top - spots.v) / spots.size + 0.5, 0, 1)
             ways = lighting.sky * 0.7 + lighting.ground * 0.3
@@ -179,7 +185,7 @@ def _hills(rng: Rng, green: Array, far: float) -> Layer:
 def _treeline(rng: Rng, green: Array, far: float, share: float) -> Layer:
     seed = tx.seed_of(rng)
     high = rng.uniform(5, 11) + share * 12
-    leafy, _ = tx.foliage(rng, green, leaf=rng.uniform(0.12, 0.3))
+    leafy, _ = mt.foliage(rng, green, leaf=rng.uniform(0.12, 0.3))
 
     def height(spots: Spots) -> Array:
         flat = Spots(spots.u, spots.v * 0.3, spots.size)
@@ -215,7 +221,9 @@ def _skyline(rng: Rng, far: float) -> Layer:
         in_u = np.abs(spots.u / F32(1.9) - column - F32(0.5)) * F32(1.9)
         in_v = np.abs(spots.v / F32(3.1) - floor - F32(0.5)) * F32(3.1)
         soft = np.maximum(spots.size, 0.02)
-        glass = np.clip(0.5 + (0.55 - in_u) / soft, 0, 1) * np.clip(0.5 + (0.85 - in_v) / soft, 0, 1)
+        glass = np.clip(0.5 + (0.55 - in_u) / soft, 0, 1) * np.clip(
+            0.5 + (0.85 - in_v) / soft, 0, 1
+        )
         shine = tx.cell_hash(column, floor, seed + 2)
         panes = dark + F32(0.25) * (shine**3)[:, None]
         face = face * (0.85 + 0.15 * tx.noise(spots, 12.0, seed, 0.7))[:, None]
@@ -247,7 +255,7 @@ def _ground(rng: Rng, mood: str, view: View) -> tuple[Material, Array]:
     eye = (float(view.eye[0]), float(view.eye[1]))
     if mood in ("park", "field"):
         green = tx.hsv(rng.uniform(0.19, 0.28), rng.uniform(0.4, 0.65), rng.uniform(0.32, 0.5))
-        return tx.grass(rng, green, eye), green
+        return mt.grass(rng, green, eye), green
     if mood == "beach":
         sand = tx.hsv(rng.uniform(0.085, 0.12), rng.uniform(0.15, 0.35), rng.uniform(0.65, 0.85))
         return sand_material(rng, sand), sand
@@ -257,20 +265,20 @@ def _ground(rng: Rng, mood: str, view: View) -> tuple[Material, Array]:
     grey = tx.neutral(rng, 0.32, 0.66)
     pick = rng.random() * (1 if mood == "wall" else 0.87)  # no lawn in streets
     if pick < 0.3:
-        return tx.concrete(rng, grey), grey
+        return mt.concrete(rng, grey), grey
     if pick < 0.6:
         return _slabs(rng, grey), grey
     if pick < 0.75:
-        return tx.gravel(rng, grey, float(rng.uniform(0.07, 0.13))), grey
+        return mt.gravel(rng, grey, float(rng.uniform(0.07, 0.13))), grey
     if pick < 0.87:
-        return tx.gravel(rng, grey, float(rng.uniform(0.015, 0.03))), grey
+        return mt.gravel(rng, grey, float(rng.uniform(0.015, 0.03))), grey
     green = tx.hsv(rng.uniform(0.19, 0.28), 0.5, 0.4)
-    return tx.grass(rng, green, eye), green
+    return mt.grass(rng, green, eye), green
 
 
 def _slabs(rng: Rng, colour: Array) -> Material:
     """Paving with dirt in the joints."""
-    stone, joint = tx.tiles(rng, colour), tx.concrete(rng, colour)
+    stone, joint = mt.tiles(rng, colour), mt.concrete(rng, colour)
 
     def material(spots: Spots) -> Array:
         return (stone(spots) * joint(spots) / np.maximum(colour, 0.02)).astype(F32)
@@ -291,7 +299,7 @@ def sand_material(rng: Rng, colour: Array) -> Material:
 
 def _litter(rng: Rng, earth: Array) -> Material:
     """Fallen leaves, earth and moss."""
-    leafy, _ = tx.foliage(rng, earth * 1.2, leaf=0.04)
+    leafy, _ = mt.foliage(rng, earth * 1.2, leaf=0.04)
     moss = tx.hsv(rng.uniform(0.2, 0.3), 0.5, 0.35)
     seed, share = tx.seed_of(rng), rng.uniform(-1.2, 0.6)
 
@@ -313,7 +321,7 @@ def tree(rng: Rng, place: Room, u: float, w: float, green: Array) -> None:
     leaf = rng.uniform(0.05, 0.09)
     for k in range(int(rng.integers(4, 9))):
         r = crown * (0.75 if k == 0 else rng.uniform(0.35, 0.7))
-        leafy, cover = tx.foliage(rng, green, leaf)
+        leafy, cover = mt.foliage(rng, green, leaf)
         du, dw = rng.normal(0, 0.6 * crown), rng.normal(0, 0.4 * crown)
         if k == 0:  # over the trunk's end
             du, dw = 0.0, 0.0
@@ -322,7 +330,10 @@ def tree(rng: Rng, place: Room, u: float, w: float, green: Array) -> None:
 
 
 def bark(rng: Rng) -> Material:
-    colour, seed = tx.hsv(rng.uniform(0.05, 0.1), rng.uniform(0.1, 0.4), rng.uniform(0.25, 0.5)), tx.seed_of(rng)
+    colour, seed = (
+        tx.hsv(rng.uniform(0.05, 0.1), rng.uniform(0.1, 0.4), rng.uniform(0.25, 0.5)),
+        tx.seed_of(rng),
+    )
 
     def material(spots: Spots) -> Array:
         cracks = tx.noise(spots, 0.6, seed, 0.8, stretch=5)
@@ -337,13 +348,23 @@ def bush(rng: Rng, place: Room, u: float, w: float, green: Array) -> None:
     colour = green * rng.uniform(0.7, 1.4)
     for _ in range(int(rng.integers(2, 5))):
         r = rng.uniform(0.3, 0.8)
-        leafy, cover = tx.foliage(rng, colour, leaf)
+        leafy, cover = mt.foliage(rng, colour, leaf)
         size = (2 * r, 2 * r, 1.8 * r)
-        place.add("ball", u + rng.normal(0, 0.4), w + rng.normal(0, 0.3), -0.2 * r, size, leafy, cover=cover)
+        place.add(
+            "ball",
+            u + rng.normal(0, 0.4),
+            w + rng.normal(0, 0.3),
+            -0.2 * r,
+            size,
+            leafy,
+            cover=cover,
+        )
 
 
-def hedge(rng: Rng, place: Room, u: float, w: float, wide: float, high: float, green: Array) -> None:
-    leafy, cover = tx.foliage(rng, green * rng.uniform(0.6, 1.1), rng.uniform(0.03, 0.07))
+def hedge(
+    rng: Rng, place: Room, u: float, w: float, wide: float, high: float, green: Array
+) -> None:
+    leafy, cover = mt.foliage(rng, green * rng.uniform(0.6, 1.1), rng.uniform(0.03, 0.07))
     place.add("box", u, w, 0, (wide, 0.7, high), leafy)
 
     def ragged(spots: Spots) -> Array:
@@ -356,13 +377,20 @@ def fence(rng: Rng, place: Room, u: float, w: float, wide: float) -> None:
     high, pick = rng.uniform(0.9, 1.9), rng.random()
     pitch = float(rng.choice([0.1, 0.14, 0.18]))
     if pick < 0.35:
-        place.add("card", u, w, 0, (wide, 0, high), tx.planks(rng, upright=True))
+        place.add("card", u, w, 0, (wide, 0, high), mt.planks(rng, upright=True))
         return
     colour = tx.wood_colour(rng) if pick < 0.6 else tx.neutral(rng, 0.05, 0.9)
     bars = _bars(pitch, 0.6 if pick < 0.6 else 0.16, high)
-    place.add("card", u, w, 0, (wide, 0, high), tx.plain(colour, rng, 0.1), cover=bars, casts=False)
+    place.add("card", u, w, 0, (wide, 0, high), mt.plain(colour, rng, 0.1), cover=bars, casts=False)
     for k in range(int(wide / 2.2) + 1):
-        place.add("box", u - wide / 2 + 2.2 * k, w - 0.05, 0, (0.09, 0.09, high + 0.05), tx.plain(colour, rng))
+        place.add(
+            "box",
+            u - wide / 2 + 2.2 * k,
+            w - 0.05,
+            0,
+            (0.09, 0.09, high + 0.05),
+            mt.plain(colour, rng),
+        )
 
 
 def _bars(pitch: float, share: float, high: float) -> Cover:
@@ -379,7 +407,7 @@ def facade(rng: Rng, wide: float) -> Material:
     colour = tx.neutral(rng, 0.4, 0.9)
     if rng.random() < 0.25:
         colour = tx.hsv(rng.random(), rng.uniform(0.08, 0.3), rng.uniform(0.4, 0.85))
-    wall = tx.bricks(rng) if rng.random() < 0.45 else tx.concrete(rng, colour)
+    wall = mt.bricks(rng) if rng.random() < 0.45 else mt.concrete(rng, colour)
     storey, bay = rng.uniform(2.8, 3.6), rng.uniform(1.5, 3.0)
     glass_w, glass_h = bay * rng.uniform(0.35, 0.75), storey * rng.uniform(0.4, 0.6)
     frame_colour = tx.neutral(rng, 0.5, 0.95) if rng.random() < 0.7 else tx.neutral(rng, 0.05, 0.25)
@@ -395,7 +423,11 @@ def facade(rng: Rng, wide: float) -> Material:
         w = np.where(low & shop, bay * 0.86, glass_w)
         h = np.where(low, storey * 0.72, glass_h)
         x = spots.u - (column + 0.5) * bay
-        y = spots.v - floor * storey - np.where(low, h / 2 + (0.25 if shop else 0.02), storey * 0.55)
+        y = (
+            spots.v
+            - floor * storey
+            - np.where(low, h / 2 + (0.25 if shop else 0.02), storey * 0.55)
+        )
         if not shop:  # on the ground floor some bays are doors, and some plain
             h = np.where(low & (own > 0.5), glass_h, h)
             y = np.where(low & (own > 0.5), spots.v - storey * 0.55, y)
@@ -407,7 +439,9 @@ def facade(rng: Rng, wide: float) -> Material:
         # the sky above a mirrored roof line, each pane at an angle of its own, over a dim room
         seen = tx.noise(Spots(spots.u + 3 * own, spots.v * 0.25, spots.size), 22.0, seed, 0.72)
         mirror = np.clip(2.5 * (y / h + 0.5 * seen + 0.8 * (own - 0.5)), 0, 1) * (0.25 + 0.6 * own)
-        inner = np.clip(tx.noise(Spots(spots.u + 9 * own, spots.v, spots.size), 5.0, seed + 1, 0.7), 0, 2)
+        inner = np.clip(
+            tx.noise(Spots(spots.u + 9 * own, spots.v, spots.size), 5.0, seed + 1, 0.7), 0, 2
+        )
         glass = tx.mix(dark * (1 + 2 * inner[:, None]), sky, mirror)
         blind = (own > 0.55) & (y > h * (own - 0.75) * 2) & ~low
         glass = np.where(blind[:, None], 0.45 * glass + F32(0.25), glass)
@@ -461,28 +495,42 @@ def car(rng: Rng, place: Room, u: float, w: float) -> None:
         glass = (inner > 0) & (inner < 1) & (pillar < 0.5) & side_on
         doors = tx.line((spots.u / 1.1 % 1 - 0.5) * 1.1, 0.015, spots.size) * (spots.v < belt)
         face = tx.shaded(face, 1 - 0.6 * doors)
-        mirror = np.clip(0.12 + 0.3 * (spots.v - belt) + 0.08 * tx.noise(spots, 3.0, seed, 0.6), 0.02, 1)
+        mirror = np.clip(
+            0.12 + 0.3 * (spots.v - belt) + 0.08 * tx.noise(spots, 3.0, seed, 0.6), 0.02, 1
+        )
         face = np.where(glass[:, None], mirror[:, None] * np.array([0.8, 0.9, 1.0], F32), face)
         far = wheels(spots)
         rim = np.where(far < 0.2, 0.35 + 0.2 * tx.noise(spots, 0.4, seed, 0.6), 0.02)
-        return np.where((far < wheel + 0.03)[:, None], np.maximum(rim, 0.01)[:, None], face).astype(F32)
+        return np.where((far < wheel + 0.03)[:, None], np.maximum(rim, 0.01)[:, None], face).astype(
+            F32
+        )
 
     place.add("card", u, w, 0, (long, 0, high), material, cover=cover, casts=False)
-    hull = tx.plain(np.array([0.01, 0.01, 0.01], F32), rng)
+    hull = mt.plain(np.array([0.01, 0.01, 0.01], F32), rng)
     place.add("box", u, w - 0.8, 0.12, (long * 0.94, 1.5, 0.5), hull)
     place.add("box", u - nose * 0.06 * long, w - 0.8, 0.3, (long * 0.45, 1.3, high - 0.5), hull)
 
 
 def pole(rng: Rng, place: Room, u: float, w: float) -> None:
-    grey = tx.plain(tx.neutral(rng, 0.1, 0.6), rng)
+    grey = mt.plain(tx.neutral(rng, 0.1, 0.6), rng)
     r = rng.uniform(0.06, 0.14)
     place.add("tube", u, w, 0, (r, r, 5), grey)
     if rng.random() < 0.5:
-        place.add("box", u, w + 0.05, rng.uniform(1.9, 2.4), (0.5, 0.02, 0.5), tx.plain(tx.strong(rng), rng))
+        place.add(
+            "box",
+            u,
+            w + 0.05,
+            rng.uniform(1.9, 2.4),
+            (0.5, 0.02, 0.5),
+            mt.plain(tx.strong(rng), rng),
+        )
 
 
 def bench(rng: Rng, place: Room, u: float, w: float) -> None:
-    board, iron = tx.wood(tx.wood_colour(rng), rng), tx.plain(np.array([0.03, 0.03, 0.03], F32), rng)
+    board, iron = (
+        mt.wood(tx.wood_colour(rng), rng),
+        mt.plain(np.array([0.03, 0.03, 0.03], F32), rng),
+    )
     wide = rng.uniform(1.3, 1.9)
     for k in range(3):
         place.add("box", u, w + 0.1 + 0.13 * k, 0.43, (wide, 0.1, 0.035), board)
@@ -494,11 +542,17 @@ def bench(rng: Rng, place: Room, u: float, w: float) -> None:
 def bin_(rng: Rng, place: Room, u: float, w: float) -> None:
     colour = tx.neutral(rng, 0.08, 0.4) if rng.random() < 0.5 else tx.strong(rng) * 0.5
     form = "tube" if rng.random() < 0.5 else "box"
-    place.add(form, u, w, 0, (0.5, 0.5, rng.uniform(0.8, 1.1)), tx.plain(colour, rng, 0.08))
+    place.add(form, u, w, 0, (0.5, 0.5, rng.uniform(0.8, 1.1)), mt.plain(colour, rng, 0.08))
 
 
 def _scatter(
-    rng: Rng, place: Room, half: float, near: float, count: int, put: Callable[..., None], *more: object
+    rng: Rng,
+    place: Room,
+    half: float,
+    near: float,
+    count: int,
+    put: Callable[..., None],
+    *more: object,
 ) -> None:
     """Put things at random, but not where the person stands or before it."""
     for _ in range(count):
@@ -517,7 +571,7 @@ def _street(rng: Rng, place: Room, half: float, distance: float, green: Array) -
         setback = rng.uniform(0, 0.4)
         place.add("box", at + wide / 2, -4 - setback, 0, (wide, 8, rng.uniform(6, 14)), front)
         at += wide
-    kerb = tx.concrete(rng)
+    kerb = mt.concrete(rng)
     if distance > 5:
         pavement = _slabs(rng, tx.neutral(rng, 0.4, 0.65))
         place.add("box", 0, 1.2, 0, (60, 2.4, 0.12), pavement, casts=False)
@@ -536,11 +590,11 @@ def _wall(rng: Rng, place: Room, half: float, distance: float, green: Array) -> 
     if pick < 0.3:
         hedge(rng, place, 0, 0, wide, high * 0.7, green)
     elif pick < 0.5:
-        place.add("card", 0, 0, 0, (wide, 0, high * 0.6), tx.planks(rng, upright=True))
+        place.add("card", 0, 0, 0, (wide, 0, high * 0.6), mt.planks(rng, upright=True))
     elif pick < 0.75:
-        place.add("box", 0, -0.15, 0, (wide, 0.3, high), tx.bricks(rng))
+        place.add("box", 0, -0.15, 0, (wide, 0.3, high), mt.bricks(rng))
     elif pick < 0.9:
-        place.add("box", 0, -0.15, 0, (wide, 0.3, high), tx.concrete(rng))
+        place.add("box", 0, -0.15, 0, (wide, 0.3, high), mt.concrete(rng))
     else:
         place.add("box", 0, -3, 0, (wide, 6, 9), facade(rng, wide))
     for _ in range(int(rng.integers(0, 4))):
@@ -567,8 +621,21 @@ def _park(rng: Rng, place: Room, half: float, distance: float, green: Array) -> 
     if rng.random() < 0.3:
         fence(rng, place, 0, -1, 3 * half + 12)
     if rng.random() < 0.4:
-        path = tx.gravel(rng, tx.neutral(rng, 0.45, 0.7), 0.02) if rng.random() < 0.6 else tx.concrete(rng)
-        place.add("box", 0, rng.uniform(1, distance), 0, (80, rng.uniform(1.2, 2.5), 0.02), path, rng.normal(0, 0.3), casts=False)
+        path = (
+            mt.gravel(rng, tx.neutral(rng, 0.45, 0.7), 0.02)
+            if rng.random() < 0.6
+            else mt.concrete(rng)
+        )
+        place.add(
+            "box",
+            0,
+            rng.uniform(1, distance),
+            0,
+            (80, rng.uniform(1.2, 2.5), 0.02),
+            path,
+            rng.normal(0, 0.3),
+            casts=False,
+        )
 
 
 def _wood(rng: Rng, place: Room, half: float, distance: float, green: Array) -> None:

@@ -117,8 +117,8 @@ def build(body: Body) -> Build:
         skeleton,
         arms,
         legs,
-        float(sum(arms.lengths).mean()),
-        float(sum(legs.lengths).mean()),
+        float(np.add(*arms.lengths).mean()),
+        float(np.add(*legs.lengths).mean()),
         float(0.55 * hips[0, 0] + 0.45 * ankles[0, 0]),
         _girth(body),
     )
@@ -127,10 +127,7 @@ def build(body: Body) -> Build:
 def _limb(joints: list[Array], pole: Array | None = None) -> Limb:
     """Rest geometry from five heads; without a pole the limb's own bend gives the hinge."""
     first, second, middle, fourth, end = joints
-    if pole is None:
-        hinge = np.cross(end - first, middle - first)
-    else:
-        hinge = np.cross(end - first, pole)
+    hinge = np.cross(end - first, middle - first if pole is None else pole)
     return Limb(middle - first, end - middle, middle - second, end - fourth, unit(hinge))
 
 
@@ -170,7 +167,9 @@ def pose(tracks: Tracks, fps: float, body: Body) -> tuple[Array, Array]:
     return out, root - made.head("root")
 
 
-def _chain(out: Array, made: Build, parent: Array, shares: dict[str, float], angles: Array) -> Array:
+def _chain(
+    out: Array, made: Build, parent: Array, shares: dict[str, float], angles: Array
+) -> Array:
     """Spread pitch, roll and yaw over bones; the world's rotation of the last."""
     world = parent
     for name, share in shares.items():
@@ -183,9 +182,7 @@ def _chain(out: Array, made: Build, parent: Array, shares: dict[str, float], ang
 # Legs -------------------------------------------------------------------------------------
 
 
-def _lower(
-    tracks: Tracks, fps: float, made: Build
-) -> tuple[Array, Array, Array, Array]:
+def _lower(tracks: Tracks, fps: float, made: Build) -> tuple[Array, Array, Array, Array]:
     """Pelvis' rotation and place, the ankles' places and the feet's rotations in the world."""
     foot = tracks["foot"]
     heading = np.radians(foot[..., 2])
@@ -194,8 +191,7 @@ def _lower(
         [np.cos(heading), np.sin(heading)], -1
     )
     # Heel up: the foot turns about the ball, where the toes stay.
-    toes = made.skeleton.heads[_toes(made.skeleton)].astype(float).mean(1)
-    ball = np.concatenate([toes[:, :2], np.zeros((2, 1))], -1) - rest_ankle
+    ball = made.skeleton.heads[_toes(made.skeleton)].astype(float).mean(1) - rest_ankle
     heel = _heel(tracks)
     yaw = heading + SIGN * np.radians(tracks["toes_out"])
     feet = euler(heel, 0 * heel, yaw)
@@ -214,9 +210,14 @@ def _lower(
         made.leg * tracks["hips"][:, :2, None]
     )
     root = np.zeros((len(middle), 3))
-    root[:, :2] = middle + aside[:, :2, 0] + apply(
-        euler(0 * pitch, 0 * pitch, heading), np.array([0.0, rest_root[1] - rest_ankle[0, 1], 0.0])
-    )[:, :2]
+    root[:, :2] = (
+        middle
+        + aside[:, :2, 0]
+        + apply(
+            euler(0 * pitch, 0 * pitch, heading),
+            np.array([0.0, rest_root[1] - rest_ankle[0, 1], 0.0]),
+        )[:, :2]
+    )
     highest = below(_height(root, pelvis, ankles, made), 0.16 * fps)
     root[:, 2] = highest - made.leg * tracks["hips"][:, 2]
     return pelvis, root, ankles, feet
@@ -246,7 +247,10 @@ def _legs(
     out: Array, made: Build, pelvis: Array, root: Array, ankles: Array, feet: Array, tracks: Tracks
 ) -> None:
     hips = root[:, None] + apply(pelvis[:, None], made.pair("upperleg01") - made.head("root"))
-    knee_side = unit(feet @ FORWARD * np.array([1, 1, 0]) + 0.7 * (pelvis @ FORWARD)[:, None])
+    # Knees bend over the toes.
+    toes = made.skeleton.heads[_toes(made.skeleton)].mean(1) - made.pair("foot")
+    pointing = unit(apply(feet, toes) * np.array([1, 1, 0]))
+    knee_side = unit(pointing + 0.35 * (pelvis @ FORWARD)[:, None])
     upper, lower = made.legs.lengths
     knees, ends = two_bone(hips, ankles, upper, lower, knee_side)
     parent = np.broadcast_to(pelvis[:, None], feet.shape)
@@ -291,7 +295,7 @@ def _arms(
     target = starts + _soft_reach(target - starts, upper + lower)
     elbows, wrists = two_bone(starts, target, upper, lower, pole)
     twist = np.radians(arms["pronate"]) * SIGN
-    bones, last = made.arms.bend(parent, (starts, elbows, wrists), pole, twist)
+    bones, _ = made.arms.bend(parent, (starts, elbows, wrists), pole, twist)
     hands = _hands(made, arms, twist)
     for k, side in enumerate(SIDES):
         for i, bone in enumerate(ARM_BONES[:4]):
@@ -395,9 +399,10 @@ def _clear(
     # The whole hand takes the wrist's way out, or points on two sides would pull it apart.
     ways = made.girth.outwards(local[:, :, [0, 0, 0, 0, 4]])
     depth = made.girth.depth(local, ways, 0.03)[..., None] * np.array([[1], [1], [0.7], [1], [1]])
-    world = apply(low[1][:, None, None], ways) * (1 - share) + apply(
-        high[1][:, None, None], ways
-    ) * share
+    world = (
+        apply(low[1][:, None, None], ways) * (1 - share)
+        + apply(high[1][:, None, None], ways) * share
+    )
     hand = depth[:, :, :4]
     shift = (hand * hand).sum(2) / (hand.sum(2) + 1e-4) * world[:, :, 0]
     return target + shift, unit(pole) + 8.0 * depth[:, :, 4] * world[:, :, 4]

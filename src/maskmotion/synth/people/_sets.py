@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from maskmotion.synth.people._shading import Lighting
 from maskmotion.synth.people._textures import Material
-from maskmotion.synth.people._tracing import Lighting, Shape
+from maskmotion.synth.people._tracing import Shape
 
 Array = np.ndarray
 

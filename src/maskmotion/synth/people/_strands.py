@@ -43,9 +43,9 @@ class Growth:
         comb: from places (n, 3) to directions (n, 3) into which they are combed.
         length: (n,) m.
         clearance: (n,) m from the surface.
-        weight: 0 stands up to 1 falls at once.
+        weight: (n,) 0 stands up to 1 falls at once.
         stiffness: how much of its direction a lock keeps over a step.
-        reach_m: how far along a lock the comb still holds.
+        reach_m: (n,) how far along a lock the comb still holds.
         behind: (n,) -1 falls before the shoulder to 1 behind it.
         veils: (n,) whether it may hang before the face.
     """
@@ -55,9 +55,9 @@ class Growth:
     comb: Callable[[Array], Array]
     length: Array
     clearance: Array
-    weight: float
+    weight: Array
     stiffness: float
-    reach_m: float
+    reach_m: Array
     behind: Array
     veils: Array
 
@@ -73,8 +73,8 @@ def grow(head: Head, growth: Growth) -> Array:
     for k in range(STEPS):
         # Shares for a step of 1.5 cm: longer locks take longer steps.
         much = step / 0.015
-        held = np.exp(-step * k / growth.reach_m) * 0.5
-        pull = growth.weight * (1 - held) * 1.1
+        held = np.exp(-step * k / growth.reach_m[:, None]) * 0.5
+        pull = growth.weight[:, None] * (1 - held) * 1.1
         low = (place[:, 2:] < shoulder) * 0.5
         inward = -low * place[:, :1] / 0.15
         across = np.concatenate([inward, low * growth.behind[:, None], 0 * low], 1)
@@ -83,7 +83,7 @@ def grow(head: Head, growth: Growth) -> Array:
         moved = _outside(head, place + step * heading, growth.clearance * min(1, (k + 1) / 3))
         moved = np.where(growth.veils[:, None], moved, _beside_face(head, moved))
         heading = _unit(moved - place)
-        place = place + step * heading
+        place = moved
         out[:, k + 1] = place
     return out
 
@@ -176,7 +176,7 @@ def ribbons(
     aux[..., 2], aux[..., 3] = t[None, :, None], open_[..., None]
     at = (np.arange(n * m * 2).reshape(n, m, 2))
     a, b, c, d = at[:, :-1, 0], at[:, :-1, 1], at[:, 1:, 0], at[:, 1:, 1]
-    faces = np.concatenate([np.stack(f, -1).reshape(-1, 3) for f in ((a, b, c), (c, b, d))])
+    faces = np.concatenate([np.stack(f, -1).reshape(-1, 3) for f in ((a, c, b), (b, c, d))])
     return Mesh(
         vertices.reshape(-1, 3).astype(np.float32),
         faces.astype(np.int32),

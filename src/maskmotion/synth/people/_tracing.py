@@ -1,13 +1,13 @@
-"""Shapes, the rays that meet them, and the light they throw back.
+"""Shapes, and the rays that meet them.
 
 All in the scenery's own frame: metres, z up, the person at the origin, and the camera looks along
-+y. A sample is one ray; `Samples` lists those that meet something.
++y. A sample is one ray.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -18,8 +18,6 @@ from maskmotion.synth.people.camera import Camera
 Array = np.ndarray
 F32 = np.float32
 FAR_M = 1e4
-FRAYED = 0.68  # of the size of what has holes: that much of it keeps light off
-Colour = Array  # (3,) linear RGB
 
 
 # -- the camera's view -----------------------------------------------------------------------------
@@ -170,7 +168,7 @@ def trace(view: View, shapes: Sequence[Shape]) -> tuple[Array, Array]:
     return depth, number
 
 
-def _local_eye(shape: Shape, view: View) -> tuple[Array, Array, Array]:
+def _local_eye(shape: Shape, view: View) -> tuple[np.float32, np.float32, np.float32]:
     x, y = shape.to_local(view.eye[0] - shape.at[0], view.eye[1] - shape.at[1])
     return F32(x), F32(y), F32(view.eye[2] - shape.at[2])
 
@@ -205,7 +203,7 @@ def _meet_box(o: tuple, d: tuple, half: tuple) -> Array:
     return np.where(enter < leave, enter, F32(FAR_M))
 
 
-def _meet_tube(o: tuple, d: tuple, radius: Array, height: Array) -> Array:
+def _meet_tube(o: tuple, d: tuple, radius: np.float32, height: np.float32) -> Array:
     a = d[0] ** 2 + d[1] ** 2
     b = o[0] * d[0] + o[1] * d[1]
     root = b * b - a * (o[0] ** 2 + o[1] ** 2 - radius**2)
@@ -228,7 +226,7 @@ def _keep_covered(shape: Shape, view: View, rays: Array, met: Array, closer: Arr
     assert shape.cover is not None
     index = np.nonzero(closer)
     points = view.eye[:, None].astype(F32) + met[index] * rays[:, index[0], index[1]]
-    spots, normals = _surface(shape, points, met[index] * F32(view.sample))
+    spots, normals = surface(shape, points, met[index] * F32(view.sample))
     there = shape.cover(spots)
     if shape.form == "ball":  # it frays towards its rim
         d = rays[:, index[0], index[1]]
@@ -239,7 +237,7 @@ def _keep_covered(shape: Shape, view: View, rays: Array, met: Array, closer: Arr
     return kept
 
 
-def _surface(shape: Shape, points: Array, size: Array) -> tuple[Spots, Array]:
+def surface(shape: Shape, points: Array, size: Array) -> tuple[Spots, Array]:
     """The surface's own coordinates and (3, n) outward normals at (3, n) points of it."""
     x, y = shape.to_local(points[0] - F32(shape.at[0]), points[1] - F32(shape.at[1]))
     z = points[2] - F32(shape.at[2])
@@ -277,242 +275,3 @@ def _normals(shape: Shape, x: Array, y: Array, z: Array) -> Array:
     """From the shape's frame to the scenery's."""
     c, s = F32(np.cos(shape.yaw)), F32(np.sin(shape.yaw))
     return np.stack([c * x - s * y, s * x + c * y, z]).astype(F32)
-
-
-# -- light -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Lamp:
-    """A lamp at a point: its light at 1 m, and a `radius` within which it does not grow."""
-
-    at: tuple[float, float, float]
-    power: Colour
-    radius: float = 0.3
-
-
-@dataclass(frozen=True)
-class Sun:
-    """Parallel light; `shines` tells where it gets through: (3, n) points to (n,) in [0, 1]."""
-
-    towards: Array  # (3,) unit
-    colour: Colour
-    shines: object = None
-
-
-@dataclass(frozen=True)
-class Lighting:
-    """All that shines on the shapes.
-
-    Attributes:
-        sky: from above, on a surface that faces up.
-        ground: from below, on a surface that faces down.
-        lamps: near lamps.
-        sun: far lamp.
-        walls: (normal (3,), offset) of planes that darken what is close to them.
-        shade: 0 to 1, how dark it gets in corners and under things.
-        haze: (3,) colour of the air, and `haze_m`, the distance at which 63% of it is seen.
-    """
-
-    sky: Colour
-    ground: Colour
-    lamps: tuple[Lamp, ...] = ()
-    sun: Sun | None = None
-    walls: tuple[tuple[Array, float], ...] = ()
-    shade: float = 0.5
-    haze: Colour = field(default_factory=lambda: np.zeros(3, F32))
-    haze_m: float = 1e9
-
-
-def shade(
-    view: View,
-    shapes: Sequence[Shape],
-    depth: Array,
-    number: Array,
-    lighting: Lighting,
-    shadows: bool = True,
-) -> Array:
-    """(side, side, 3) radiance; 0 where a ray meets nothing."""
-    flat = np.flatnonzero(number.ravel() >= 0)
-    colours = np.zeros((view.side**2, 3), F32)
-    if not len(flat):
-        return colours.reshape(view.side, view.side, 3)
-    meets = depth.ravel()[flat]
-    rays = view.rays.reshape(3, -1)[:, flat]
-    points = view.eye[:, None].astype(F32) + meets * rays
-    albedo, normals, glow = _surfaces(view, shapes, number.ravel()[flat], points, meets, rays)
-    open_ = _openness(view, shapes, number, flat, points, normals, lighting, shadows)
-    light = _arriving(lighting, points, normals, open_)
-    radiance = np.where(glow[:, None] > 0, albedo * glow[:, None], albedo * light)
-    if lighting.haze_m < 1e6:
-        air = 1 - np.exp(-meets / F32(lighting.haze_m))
-        radiance += (lighting.haze - radiance) * air[:, None]
-    colours[flat] = radiance
-    return colours.reshape(view.side, view.side, 3)
-
-
-def _surfaces(
-    view: View, shapes: Sequence[Shape], numbers: Array, points: Array, meets: Array, rays: Array
-) -> tuple[Array, Array, Array]:
-    """(n, 3) albedo, (3, n) normals towards the eye, (n,) glow."""
-    count = len(numbers)
-    albedo, glow = np.empty((count, 3), F32), np.zeros(count, F32)
-    normals = np.empty((3, count), F32)
-    order = np.argsort(numbers, kind="stable")
-    ends = np.searchsorted(numbers[order], np.arange(len(shapes) + 1))
-    for k, shape in enumerate(shapes):
-        index = order[ends[k] : ends[k + 1]]
-        if not len(index):
-            continue
-        here = points[:, index]
-        size = meets[index] * F32(view.sample)
-        spots, normal = _surface(shape, here, size)
-        slant = np.abs((normal * rays[:, index]).sum(0))
-        spots = Spots(spots.u, spots.v, size / np.sqrt(np.clip(slant, 0.03, 1)))
-        albedo[index] = shape.material(spots)
-        glow[index] = shape.glow
-        normals[:, index] = normal
-    away = (normals * rays).sum(0) > 0
-    normals[:, away] *= -1
-    return albedo, normals, glow
-
-
-def _openness(
-    view: View,
-    shapes: Sequence[Shape],
-    number: Array,
-    flat: Array,
-    points: Array,
-    normals: Array,
-    lighting: Lighting,
-    shadows: bool,
-) -> tuple[Array, Array]:
-    """Shares in [0, 1] that get there: (n,) from all around, (2, n) of first lamp and sun."""
-    around = np.ones(len(flat), F32)
-    direct = np.ones((2, len(flat)), F32)
-    for normal, offset in lighting.walls:
-        away = np.abs(normal.astype(F32) @ points - F32(offset))
-        facing = np.abs(normal.astype(F32) @ normals)
-        dark = 0.7 * np.exp(-away / F32(0.12)) + 0.5 * np.exp(-away / F32(0.6))
-        around *= 1 - F32(lighting.shade) * 0.7 * dark * (1 - facing)
-    where = np.full(number.size, -1, np.int32)
-    where[flat] = np.arange(len(flat), dtype=np.int32)
-    where = where.reshape(number.shape)
-    for k, shape in enumerate(shapes if shadows else ()):
-        if shape.casts and shape.form != "floor":
-            _cast(view, k, shape, number, where, points, normals, lighting, around, direct)
-    return around, direct
-
-
-def _cast(
-    view: View,
-    k: int,
-    shape: Shape,
-    number: Array,
-    where: Array,
-    points: Array,
-    normals: Array,
-    lighting: Lighting,
-    around: Array,
-    direct: Array,
-) -> None:
-    """Darken `around` and `direct` near one shape."""
-    large = min(max(shape.half), 1.5)
-    corners = shape.corners(0.35 * large + 0.04)
-    if lighting.sun is not None:
-        reach = min(8.0, 2.5 * shape.half[2] / max(float(lighting.sun.towards[2]), 0.2))
-        corners = np.concatenate([corners, shape.corners() - reach * lighting.sun.towards])
-    elif lighting.lamps:
-        away = np.subtract(shape.at, lighting.lamps[0].at)
-        reach = min(1.2, 1.5 * max(shape.half))
-        corners = np.concatenate([corners, shape.corners() + reach * away / np.linalg.norm(away)])
-    window = view.window(corners)
-    if window is None:
-        return
-    index = where[window][(number[window] != k) & (number[window] >= 0)]
-    if not len(index):
-        return
-    here, normal = points[:, index], normals[:, index]
-    thin = 0.5 if shape.cover is not None else 1.0  # leaves let light through
-    for step, strength in ((0.06 * large + 0.01, 0.55), (0.3 * large + 0.02, 0.6)):
-        free = _distance(shape, here + normal * F32(step)) / F32(step)
-        around[index] *= 1 - F32(lighting.shade * strength * thin) * np.clip(1 - free, 0, 1)
-    if lighting.sun is not None:
-        towards = lighting.sun.towards.astype(F32)[:, None]
-        direct[-1, index] *= _passing(shape, here + normal * F32(0.01), towards, 0.03)
-    elif lighting.lamps and max(shape.half) > 0.06:
-        lamp = lighting.lamps[0]
-        towards = np.array(lamp.at, F32)[:, None] - here
-        towards /= np.sqrt((towards * towards).sum(0))
-        far = float(np.linalg.norm(np.subtract(lamp.at, shape.at)))
-        soft = 0.5 * lamp.radius / max(far, 0.5)
-        direct[0, index] *= _passing(shape, here + normal * F32(0.01), towards, soft)
-
-
-def _passing(shape: Shape, start: Array, t: Array, spread: float) -> Array:
-    """(n,) share of a lamp's light that passes a shape on its way to (3, n) points.
-
-    Args:
-        t: (3, n) or (3, 1) unit vectors to the lamp.
-        spread: growth of the half shadow with the distance.
-    """
-    x, y = shape.to_local(start[0] - F32(shape.at[0]), start[1] - F32(shape.at[1]))
-    tx, ty = shape.to_local(t[0], t[1])
-    o = (x, y, start[2] - F32(shape.at[2]))
-    half = [F32(FRAYED * h if shape.cover is not None else h) for h in shape.half]
-    if shape.form == "card":
-        half[1] = F32(0.02)
-    if shape.form == "ball":
-        o, d = tuple(c / h for c, h in zip(o, half, strict=True)), (tx / half[0], ty / half[1], t[2] / half[2])
-        a, b = sum(c * c for c in d), sum(p * c for p, c in zip(o, d, strict=True))
-        near = sum(p * p for p in o) - b * b / a
-        rim = F32(0.1 if shape.cover is None else 0.9) + np.maximum(-b / a, 0) * F32(spread / min(shape.half))
-        return np.where(b < 0, np.clip(0.5 + (near - 1) / rim, 0, 1), 1).astype(F32)
-    enter, leave = F32(-FAR_M), F32(FAR_M)
-    for origin, direction, h in zip(o, (tx, ty, t[2]), half, strict=True):
-        inverse = 1 / np.where(np.abs(direction) < 1e-6, F32(1e-6), direction)
-        middle, extent = -origin * inverse, np.abs(h * inverse)
-        enter, leave = np.maximum(enter, middle - extent), np.minimum(leave, middle + extent)
-    soft = 0.01 + spread * np.maximum(enter, 0)  # no lamp is a point
-    # how far inside the outline the ray passes, from the length of its way through the shape
-    through = np.where(leave > 0.005, leave - np.maximum(enter, 0), -1)
-    thick = F32(min(half) * 2)
-    depth = through * np.minimum(F32(0.5), F32(max(half)) / (thick + F32(0.05)))
-    return np.clip(0.5 - depth / soft, 0, 1).astype(F32)
-
-
-def _distance(shape: Shape, points: Array) -> Array:
-    """(n,) m from (3, n) points to the shape, negative inside; a tube counts as round."""
-    x, y = shape.to_local(points[0] - F32(shape.at[0]), points[1] - F32(shape.at[1]))
-    z = points[2] - F32(shape.at[2])
-    hx, hy, hz = (F32(FRAYED * h if shape.cover is not None else h) for h in shape.half)
-    if shape.form == "ball":
-        ratio = np.sqrt((x / hx) ** 2 + (y / hy) ** 2 + (z / hz) ** 2)
-        return (ratio - 1) * min(hx, hy, hz)
-    if shape.form == "tube":
-        a, b = np.sqrt(x * x + y * y) - hx, np.abs(z) - hz
-        return np.sqrt(np.maximum(a, 0) ** 2 + np.maximum(b, 0) ** 2) + np.minimum(np.maximum(a, b), 0)
-    a, b, c = np.abs(x) - hx, np.abs(y) - (F32(0.01) if shape.form == "card" else hy), np.abs(z) - hz
-    outside = np.sqrt(np.maximum(a, 0) ** 2 + np.maximum(b, 0) ** 2 + np.maximum(c, 0) ** 2)
-    return outside + np.minimum(np.maximum(np.maximum(a, b), c), 0)
-
-
-def _arriving(lighting: Lighting, points: Array, normals: Array, open_: tuple[Array, Array]) -> Array:
-    """(n, 3) light on each surface."""
-    around, direct = open_
-    up = (0.5 + 0.5 * normals[2])[:, None]
-    light = (lighting.sky * up + lighting.ground * (1 - up)) * around[:, None]
-    for k, lamp in enumerate(lighting.lamps):
-        to_lamp = np.array(lamp.at, F32)[:, None] - points
-        squared = (to_lamp * to_lamp).sum(0)
-        facing = np.clip((to_lamp * normals).sum(0) / np.sqrt(squared + 1e-6), 0, 1)
-        if k == 0:
-            facing *= 0.1 + 0.9 * direct[0]
-        strength = (0.12 + 0.88 * facing) / (squared + F32(lamp.radius**2))
-        light += (strength * (0.35 + 0.65 * around))[:, None] * lamp.power.astype(F32)
-    if lighting.sun is not None:
-        facing = np.clip(lighting.sun.towards.astype(F32) @ normals, 0, 1) * direct[1]
-        if callable(lighting.sun.shines):
-            facing = facing * lighting.sun.shines(points)
-        light += facing[:, None] * lighting.sun.colour.astype(F32)
-    return light.astype(F32)

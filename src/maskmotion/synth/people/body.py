@@ -19,7 +19,17 @@ import numpy as np
 
 from maskmotion.errors import MissingExtraError
 
-__all__ = ["BODY_CHANGES", "FACE_CHANGES", "Body", "Parts", "Skeleton", "forward", "make_body", "parts", "pose_body"]
+__all__ = [
+    "BODY_CHANGES",
+    "FACE_CHANGES",
+    "Body",
+    "Parts",
+    "Skeleton",
+    "forward",
+    "make_body",
+    "parts",
+    "pose_body",
+]
 
 Array = np.ndarray
 LAYOUT = 1  # of the file in the cache
@@ -309,7 +319,7 @@ def _triangles(quads: Array) -> Array:
 def _quiet() -> Any:
     """anny and what it stands on, without their greetings."""
     try:
-        with open(os.devnull, "w") as nothing, contextlib.redirect_stdout(nothing):
+        with Path(os.devnull).open("w") as nothing, contextlib.redirect_stdout(nothing):
             yield
     except ImportError as error:
         raise MissingExtraError(

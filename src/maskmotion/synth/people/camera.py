@@ -30,7 +30,7 @@ class Camera:
 
     def axes(self) -> Array:
         """(3, 3) rows: right, up and backward of the camera in the world."""
-        backward = np.subtract(self.position, self.target)
+        backward = np.subtract(self.position, self.target, dtype=float)
         backward /= np.linalg.norm(backward)
         right = np.cross([0.0, 0.0, 1.0], backward)
         right /= np.linalg.norm(right)

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from maskmotion.errors import ConfigError
+from maskmotion.synth._layers import composite, shaded
 from maskmotion.synth.people.camera import Camera
 from maskmotion.synth.people.dressing import make_person
 from maskmotion.synth.people.light import Light
@@ -18,9 +19,8 @@ from maskmotion.synth.people.motion import make_motion, perform
 from maskmotion.synth.people.person import stream
 from maskmotion.synth.people.render import Grade, Renderer
 from maskmotion.synth.people.scenery import Scene, make_scene
-from maskmotion.synth.puppets import composite
 
-__all__ = ["JOINTS", "ClipSeeds", "PeopleClip", "PeopleRenderer"]
+__all__ = ["JOINTS", "ClipSeeds", "PeopleClip", "PeopleRenderer", "composite", "shaded"]
 
 Array = np.ndarray
 Framing = Literal["body", "portrait"]
@@ -71,7 +71,7 @@ class PeopleClip:
     """A rendered clip and what it was made of.
 
     Attributes:
-        frames: (T, H, W, 3) uint8 sRGB, `composite(foreground, alpha, shaded_background)`.
+        frames: (T, H, W, 3) uint8 sRGB, `composite(foreground, alpha, shaded(background, shade))`.
         alpha: (T, H, W) uint8 share of each pixel that the person covers.
         foreground: (T, H, W, 3) uint8 colour of the person; 0 where alpha is 0.
         background: (1 or T, H, W, 3) uint8 without the person; T if the camera drifts.
@@ -91,12 +91,6 @@ class PeopleClip:
     visible: Array
     crf: int
     parameters: dict[str, Any]
-
-
-def shaded(background: Array, shade: Array) -> Array:
-    """(..., H, W, 3) uint8 background under a shadow: round(background * shade / 255)."""
-    product = background.astype(np.uint16) * shade[..., None]
-    return ((product + 127) // 255).astype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -143,6 +137,11 @@ class PeopleRenderer:
 
     def __exit__(self, *_: object) -> None:
         self._renderer.__exit__()
+
+    @property
+    def device(self) -> str:
+        """What draws, by OpenGL's name for it."""
+        return self._renderer.device
 
     def clip(
         self,
@@ -191,7 +190,7 @@ class PeopleRenderer:
                 shade[t] = _shade(lamp, contact, scene.light, self.size)
         background = _backgrounds(scene, look, self.size)
         heads = posed.heads[:, [person.figure.body.skeleton.index(b) for b in JOINTS.values()]]
-        joints = _drifted(camera.project(heads, self.size), look.drift, self.size)
+        joints = drifted(camera.project(heads, self.size), look.drift, self.size)
         return PeopleClip(
             frames=composite(foreground, alpha, shaded(background, shade)),
             alpha=alpha,
@@ -199,7 +198,7 @@ class PeopleRenderer:
             background=background,
             shade=shade,
             joints=joints.astype(np.float32),
-            visible=((joints >= 0) & (joints <= self.size)).all(-1),
+            visible=np.all((joints >= 0) & (joints <= self.size), axis=-1),
             crf=look.crf,
             parameters={
                 "seeds": asdict(seeds),
@@ -252,15 +251,16 @@ class _Look:
 
 
 def _look(seeds: ClipSeeds, frames: int, fps: float) -> _Look:
-    rng = stream("grade", seeds.scene)
+    """Colours belong to the scene; sharpness and the hand that holds it to the camera."""
+    scene, camera = stream("grade", seeds.scene), stream("drift", seeds.camera)
     grade = Grade(
-        exposure=float(np.exp(rng.normal(0, 0.18))),
-        balance=tuple(np.exp(rng.normal(0, 0.05, 3) * [1, 0.4, 1]).tolist()),
-        softness_px=float(rng.uniform(0.4, 0.9)),  # no lens and no codec keeps single pixels
-        vignette=float(max(0.0, rng.uniform(-0.2, 0.35))),
+        exposure=float(np.exp(scene.normal(0, 0.18))),
+        balance=tuple(np.exp(scene.normal(0, 0.05, 3) * [1, 0.4, 1]).tolist()),
+        vignette=float(max(0.0, scene.uniform(-0.2, 0.35))),
+        # No lens and no codec keeps single pixels.
+        softness_px=float(camera.uniform(0.4, 0.9)),
     )
-    drift = _drift(stream("drift", seeds.camera), frames, fps)
-    return _Look(grade, drift, int(rng.integers(17, 29)))
+    return _Look(grade, _drift(camera, frames, fps), int(scene.integers(17, 29)))
 
 
 def _drift(rng: np.random.Generator, frames: int, fps: float) -> Drift:
@@ -278,7 +278,7 @@ def _drift(rng: np.random.Generator, frames: int, fps: float) -> Drift:
     return Drift(np.maximum(zoom, 0.95), np.clip(shift, -MARGIN / 2, MARGIN / 2))
 
 
-def _drifted(points: Array, drift: Drift, size: int) -> Array:
+def drifted(points: Array, drift: Drift, size: int) -> Array:
     """(T, J, 2) px after the camera's drift."""
     half = size / 2
     shift = drift.shift[:, None] * np.array([half, -half])

@@ -89,8 +89,12 @@ def _draw_top(rng: np.random.Generator, feminine: bool) -> Garment:
     if not feminine:
         sleeves = max(sleeves, 0.2)
     necks, odds = ["crew", "v", "scoop", "boat", "turtle"], [0.4, 0.2, 0.15, 0.1, 0.15]
-    neck = str(rng.choice(necks if feminine else ["crew", "v", "turtle"],
-                          p=odds if feminine else [0.65, 0.25, 0.1]))
+    neck = str(
+        rng.choice(
+            necks if feminine else ["crew", "v", "turtle"],
+            p=odds if feminine else [0.65, 0.25, 0.1],
+        )
+    )
     return Garment(
         "top",
         draw_cloth(rng, "top"),
@@ -474,7 +478,7 @@ def _folds(p: Places, body: Body) -> Array:
 
 
 def _openness(p: Places) -> Array:
-    """(n,) share of the surroundings that a place sees: less under the arms and between the legs."""
+    """(n,) share of the surroundings that is seen: less under arms and between legs."""
     between = (p.leg > 0.5) * np.clip(1 - np.abs(p.points[:, 0]) / 0.09, 0, 1)
     under = (p.arm < 0.6) * np.clip(1 - np.abs(p.along_arm) / 0.12, 0, 1) * (p.arm > 0.05)
     return 1 - 0.35 * between - 0.3 * under

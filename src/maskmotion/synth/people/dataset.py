@@ -35,6 +35,7 @@ from maskmotion.media.clip_writer import open_clip_writer
 from maskmotion.media.files import remove, temporary_beside, writing
 from maskmotion.media.lossless import save_lossless
 from maskmotion.processes import Processes, cores
+from maskmotion.synth.people._atlas import atlas
 from maskmotion.synth.people._manifest import (
     FILE,
     LOCK,
@@ -46,7 +47,6 @@ from maskmotion.synth.people._manifest import (
     require_software,
     save_manifest,
 )
-from maskmotion.synth.people.body import parts
 from maskmotion.synth.people.clip import JOINTS, ClipSeeds, Framing, PeopleClip, PeopleRenderer
 
 __all__ = ["Made", "make_people"]
@@ -95,7 +95,7 @@ def make_people(
     other_scenes: int = 0,
     jobs: int | None = None,
     progress: Progress | None = None,
-    renderer: Callable[[int], Renderer] = PeopleRenderer,
+    renderer: Callable[[int], Renderer] | None = None,
 ) -> Made:
     """Render clips of people into a folder, but for those that are in it already.
 
@@ -130,8 +130,9 @@ def make_people(
     )
     common = {"seed": seed, "framing": framing, "size": size, "fps": fps, "frames": frames}
     settings = checked(Settings, common)
-    photos = None if backgrounds is None else _find_photos(backgrounds, report)
-    if photos is not None:
+    photos = None
+    if backgrounds is not None:
+        photos = _find_photos(backgrounds, report)
         settings = settings.model_copy(update={"backgrounds": _fingerprint(photos, backgrounds)})
     versions = _versions()
     read_manifest(out, settings)
@@ -140,7 +141,7 @@ def make_people(
         todo = [take for take in _plan(out, settings, amount) if not take.video.exists()]
         try:
             if todo:
-                desk = _Desk(renderer, settings, photos)
+                desk = _Desk(renderer or _people_renderer, settings, photos)
                 _render_all(todo, out, desk, versions, amount.jobs or cores(), report)
         finally:
             _clear(out)
@@ -240,9 +241,12 @@ def _renderer() -> Renderer:
 
 
 def _device() -> str:
-    """What draws. The first call makes the cache of bodies, before other processes need it."""
-    parts()
     return _renderer().device
+
+
+def _people_renderer(size: int) -> Renderer:
+    atlas()  # made at the first use; here by the first process, before the others need it
+    return PeopleRenderer(size)
 
 
 def _render(take: _Take) -> None:

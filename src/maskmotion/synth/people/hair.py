@@ -70,5 +70,5 @@ def _piece(
     dark = 1 - float(np.mean(hair.colour))
     return Piece(
         "hair", mesh.vertices, weights, mesh.faces, mesh.coordinates, mesh.aux, follows=follows,
-        textures={"albedo": texture}, uniforms={"shine": 0.2 + 0.4 * dark, "rough": 0.35},
+        textures={"albedo": texture}, uniforms={"shine": 0.3 + 0.6 * dark, "rough": 0.35},
     )  # fmt: skip

@@ -33,7 +33,7 @@ __all__ = ["Framing", "Motion", "Performance", "make_motion", "perform"]
 
 Array = np.ndarray
 Framing = Literal["body", "portrait"]
-PAD_S = 1.2  # computed before and after the clip, so that its ends are like its middle
+PAD_S = 1.6  # computed before and after the clip, so that its ends are like its middle
 
 
 @dataclass(frozen=True)
@@ -254,9 +254,10 @@ def _on_clip(steps: list[Step], clock: Array, time: Array, start: float, end: fl
     """A behaviour's steps in the clip's time, those that lie within it."""
     out = []
     for step in steps:
-        lift, land = np.interp([step.lift, step.land], clock, time)
-        if start - 0.1 <= lift and land <= end + 0.1 and 0.15 < land - lift < 1.5:
-            out.append(Step(step.side, float(lift), float(land), step.height))
+        lift, land = (float(at) for at in np.interp([step.lift, step.land], clock, time))
+        if start - 0.1 <= lift and land <= end + 0.1 and 0.26 < land - lift < 1.5:
+            height = step.height * min(1.0, (land - lift) / 0.45)  # a hasty foot stays low
+            out.append(Step(step.side, lift, land, height))
     return out
 
 
@@ -285,6 +286,7 @@ def _sway(rng: np.random.Generator, time: Array, tracks: Tracks) -> None:
     sway = drift(rng, time, 8, 3.2)
     size = rng.uniform(0.5, 1.3)
     tracks["spine"] += size * sway[:, :3] * np.array([4, 4, 8])
+    tracks["pelvis"][:, 2] += 6 * size * drift(rng, time, 1, 4.5)[:, 0]
     tracks["weight"] += 0.3 * sway[:, 3]
     tracks["shrug"] += np.clip(0.5 * size * sway[:, 4:6] - 0.1, 0, 1)
     tracks["arms"][..., 1] += 4 * sway[:, 6:8]
@@ -319,7 +321,7 @@ def _follow(tracks: Tracks, face: Face, share: float, fps: float) -> dict[str, A
     tracks["head"] = own + share * np.stack([-late[:, 1], 0 * late[:, 0], late[:, 0]], -1)
     tracks["head"] = limits * np.tanh(tracks["head"] / limits)
     # The eyes hold what they look at against quick movements of the head.
-    quick = own - smooth(own, 0.4 * fps)
+    quick = own - smooth(own, 0.3 * fps)
     moved = share * late + 0.8 * np.stack([quick[:, 2], -quick[:, 0]], -1)
     wide = np.array(GAZE_LIMITS)
     gaze = wide * np.tanh((face.look - moved) / wide)

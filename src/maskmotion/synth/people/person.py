@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from maskmotion.synth.people.body import BODY_CHANGES, FACE_CHANGES, make_body
+from maskmotion.synth.people.body import BODY_CHANGES, FACE_CHANGES, Body, make_body
 
 __all__ = ["Traits", "draw_traits", "stream"]
 
@@ -33,6 +33,14 @@ SPREADS = {
     "measure-lowerleg-height-incr": 0.07, "upperlegs-height-incr": 0.06,
     "lowerlegs-height-incr": 0.06, "stomach-pregnant-incr": 0.2,
 }  # fmt: skip
+
+# anny's mouths look sullen and its eyes stare.
+USUAL = {
+    "mouth-angles-up": 0.12,
+    "l-eye-height1-incr": -0.15,
+    "l-eye-height2-incr": -0.35,
+    "l-eye-height3-incr": -0.25,
+}
 
 
 def stream(name: str, *seeds: int) -> np.random.Generator:
@@ -65,7 +73,7 @@ def draw_traits(seed: int) -> Traits:
     gender = float(rng.beta(0.2, 0.2))
     age_years = float(18 + 62 * rng.beta(1.1, 1.6))
     ancestry = rng.dirichlet([0.35, 0.35, 0.35])
-    weight = float(np.clip(rng.normal(0.48 + 0.002 * (age_years - 35), 0.15), 0.15, 0.92))
+    weight = float(np.clip(rng.normal(0.5 + 0.002 * (age_years - 35), 0.19), 0.12, 0.97))
     phenotype = {
         "gender": gender,
         "age": (2 + (age_years - 25) / 55) / 3 if age_years > 25 else 2 / 3,
@@ -77,7 +85,8 @@ def draw_traits(seed: int) -> Traits:
         "firmness": float(rng.uniform(0.3, 0.8)),
     } | dict(zip(("african", "asian", "caucasian"), map(float, ancestry), strict=True))
     changes = {name: _change(rng, name) for name in (*FACE_CHANGES, *BODY_CHANGES)}
-    changes["mouth-angles-up"] += 0.12  # anny's mouths look sullen
+    for name, usual in USUAL.items():
+        changes[name] += usual
     changes["stomach-pregnant-incr"] = max(0.0, changes["stomach-pregnant-incr"] + weight - 0.5) / 2
     return Traits(gender, age_years, tuple(map(float, ancestry)), phenotype, changes)
 
@@ -95,5 +104,5 @@ def _change(rng: np.random.Generator, name: str) -> float:
     return float(np.clip(rng.normal(0, deviation), -2 * deviation, 2 * deviation))
 
 
-def body_of(traits: Traits):
+def body_of(traits: Traits) -> Body:
     return make_body(traits.phenotype, traits.changes)

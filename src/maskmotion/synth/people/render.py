@@ -19,6 +19,16 @@ __all__ = ["Grade", "Renderer"]
 
 Array = np.ndarray
 MATERIALS = ("skin", "eye", "mouth", "lash", "cloth", "hair", "hard")
+# Uniforms of a piece that names none, so that nothing is left from the piece before.
+UNSAID = {
+    "shine": 0.0,
+    "rough": 1.0,
+    "tint": (1.0, 1.0, 1.0),
+    "tile": 1.0,
+    "bump": (0.0,) * 4,
+    "trim": 0.0,
+    "print_box": (0.0, 0.0, 1.0, 1.0),
+}
 OPEN = ("cloth", "hair", "lash", "hard")  # meshes that may be seen from behind
 SUPER = 2  # samples a pixel and direction; shaders/finish.frag knows it too
 LAMP_PX = 512
@@ -69,6 +79,7 @@ class Grade:
         x = (np.arange(size, dtype=np.float32) + 0.5) / size * 2 - 1
         return 1 - self.vignette * ((x[:, None] ** 2 + x**2) / 2)[..., None] ** 1.5
 
+
 class Renderer:
     """Draws one figure at a time; to be used in a `with` statement.
 
@@ -104,6 +115,11 @@ class Renderer:
 
     def __exit__(self, *_: object) -> None:
         self._gl.release()
+
+    @property
+    def device(self) -> str:
+        """What draws, by OpenGL's name for it; llvmpipe is Mesa's software renderer."""
+        return str(self._gl.info["GL_RENDERER"])
 
     def load(self, figure: Figure) -> None:
         """Make a figure the one that is drawn from now on."""
@@ -256,7 +272,8 @@ class _Loaded:
         for array, program, piece, textures in self._calls:
             for unit, texture in enumerate(textures.values()):
                 texture.use(unit)
-            _set(program, {name: unit for unit, name in enumerate(textures)} | dict(piece.uniforms))
+            units = {name: unit for unit, name in enumerate(textures)}
+            _set(program, UNSAID | units | dict(piece.uniforms))
             self._gl.enable_only(_flags(self._gl, piece.material))
             array.render()
 
@@ -368,5 +385,3 @@ def _context() -> Any:
     raise MissingExtraError(
         "no OpenGL 3.3 through EGL was found; install Mesa (Debian: libegl1 libgl1-mesa-dri)"
     )
-
-

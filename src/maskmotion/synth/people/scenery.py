@@ -17,8 +17,16 @@ from maskmotion.synth.people._lens import defocus, disc_blur, halve
 from maskmotion.synth.people._outdoors import make_outdoors
 from maskmotion.synth.people._photos import photograph
 from maskmotion.synth.people._sets import Set
+from maskmotion.synth.people._shading import shade
 from maskmotion.synth.people._studios import make_studio
-from maskmotion.synth.people._tracing import View, heading, make_view, mirrored, shade, trace, turned
+from maskmotion.synth.people._tracing import (
+    View,
+    heading,
+    make_view,
+    mirrored,
+    trace,
+    turned,
+)
 from maskmotion.synth.people.camera import Camera
 from maskmotion.synth.people.light import Colour, Light
 
@@ -74,10 +82,9 @@ def make_scene(
     rng = np.random.default_rng([71, seed])
     side = round(size * (1 + 2 * margin))
     if photos is not None:
-        return _from_photograph(rng, photos, side, margin)
+        return _from_photograph(rng, photos, side, margin, camera)
     stage_rng, lens_rng, exposure_rng = rng.spawn(3)
-    focus_m = float(np.linalg.norm(np.asarray(camera.position)[:2]))
-    portrait = focus_m < PORTRAIT_M
+    focus_m, portrait = _person_m(camera), _is_portrait(camera)
     opening = _opening(lens_rng, portrait)
     samples = 1 if portrait and opening > 0.02 else 2  # along a pixel's side; blur hides the rest
     view = make_view(camera, samples * side, margin)
@@ -124,6 +131,15 @@ def _mirror(view: View, stage: Set, floor: Array, gloss: float, picture: Array) 
     picture[rows, columns] += seen[rows // MIRROR, columns // MIRROR] * share[:, None]
 
 
+def _person_m(camera: Camera) -> float:
+    """From the camera to the person, on the floor."""
+    return float(np.hypot(*camera.position[:2]))
+
+
+def _is_portrait(camera: Camera) -> bool:
+    return _person_m(camera) < PORTRAIT_M
+
+
 def _opening(rng: Rng, portrait: bool) -> float:
     """Radius of the blur at infinity, as a share of the picture's side."""
     sharp = rng.random() < (0.33 if portrait else 0.55)
@@ -141,7 +157,7 @@ def _light(stage: Set, camera: Camera) -> Light:
         _colour(lighting.sky),
         _colour(lighting.ground),
         stage.softness,
-        floor=True,
+        floor=not _is_portrait(camera),
     )
 
 
@@ -152,7 +168,7 @@ def _colour(values: Array) -> Colour:
 
 def _contrast(picture: Array, rng: Rng, kind: str) -> Array:
     """Deepen the shadows as cameras do."""
-    strength = float(rng.uniform(1.15, 1.6) if kind == "outdoors" else rng.uniform(1.0, 1.45))
+    strength = float(rng.uniform(1.2, 1.75) if kind == "outdoors" else rng.uniform(1.0, 1.45))
     bright = picture @ np.array([0.25, 0.6, 0.15], F32)
     level = float(np.clip(bright, 0, 1).mean())
     gain = (np.minimum(bright, 1) / level + F32(1e-4)) ** F32(strength - 1)
@@ -164,8 +180,8 @@ def _exposed(rng: Rng, picture: Array, light: Light) -> tuple[Array, Light]:
     key, sky, ground = (np.array(c) for c in (light.key, light.sky, light.ground))
     on_person = float(np.mean(0.55 * key + 0.5 * sky + 0.5 * ground))
     for_person = float(np.exp(rng.normal(np.log(0.8), 0.2))) / on_person
-    mean = float(np.clip(picture * for_person, 0, 1).mean())
-    wanted = float(np.clip((mean * 0.22) ** 0.5, DARKEST, BRIGHTEST))
+    mean = float(np.clip(picture * for_person, 0, 3).mean())
+    wanted = float(np.clip((mean * 0.28) ** 0.5, DARKEST, BRIGHTEST))
     for_picture = for_person * wanted / max(mean, 1e-6)
     # the person follows the picture halfway, and never gets lost in the dark or in the light
     follow = float(np.clip((for_picture / for_person) ** 0.5, 0.7, 1.3)) * for_person
@@ -176,19 +192,21 @@ def _exposed(rng: Rng, picture: Array, light: Light) -> tuple[Array, Light]:
     return picture * F32(for_picture), lit
 
 
-def _from_photograph(rng: Rng, photos: Sequence[Path], side: int, margin: float) -> Scene:
+def _from_photograph(
+    rng: Rng, photos: Sequence[Path], side: int, margin: float, camera: Camera
+) -> Scene:
     picture, parameters = photograph(rng, photos, side)
     picture = disc_blur(picture, side / 297 * float(rng.uniform(0.5, 2.5)))
-    return Scene(picture.astype(F32), margin, _photograph_light(picture), parameters)
+    return Scene(picture.astype(F32), margin, _photograph_light(picture, camera), parameters)
 
 
-def _photograph_light(picture: Array) -> Light:
+def _photograph_light(picture: Array, camera: Camera) -> Light:
     """From the brighter side and from above, in the colours of the picture's top and bottom."""
     half = picture.shape[0] // 2
     left, right = float(picture[:, :half].mean()), float(picture[:, half:].mean())
     side = float(np.clip((right - left) / (right + left + 1e-6) * 3, -1, 1))
     towards = np.array([0.3 + 0.7 * side, -0.7, 0.6])
-    towards /= np.linalg.norm(towards)
+    towards = turned(towards / np.linalg.norm(towards), heading(camera))
     top, bottom = picture[:half].mean((0, 1)), picture[half:].mean((0, 1))
     sky = 0.6 * top + 0.4 * top.mean()
     ground = 0.6 * bottom + 0.4 * bottom.mean()
@@ -196,4 +214,11 @@ def _photograph_light(picture: Array) -> Light:
     level = 0.8 / max(float(np.mean(0.55 * key + 0.5 * sky + 0.5 * ground)), 0.05)
     level = min(level, 2.5)
     x, y, z = (float(v) for v in towards)
-    return Light((x, y, z), _colour(key * level), _colour(sky * level), _colour(ground * level), 0.8, floor=False)
+    return Light(
+        (x, y, z),
+        _colour(key * level),
+        _colour(sky * level),
+        _colour(ground * level),
+        0.8,
+        floor=False,
+    )

@@ -32,7 +32,9 @@ out vec4 colour;
 float lit(float facing) {
     // Four taps round the place in the lamp's picture.
     float step = mix(1.0, 3.0, softness) / 512.0;
-    float near = in_lamp.z - 0.002 - 0.009 * (1.0 - clamp(facing, 0.0, 1.0));
+    // The steeper the surface, the deeper it lies a texel further on.
+    float slant = sqrt(max(1.0 - facing * facing, 0.0)) / max(facing, 0.12);
+    float near = in_lamp.z - 0.0015 - 0.0026 * slant;
     float sum = 0.0;
     for (int i = 0; i < 4; i++) {
         vec2 off = step * vec2(float(i & 1) - 0.5, float(i >> 1) - 0.5) * 1.5;
@@ -91,7 +93,7 @@ vec3 hair(vec3 base, vec3 n, vec3 along, float open) {
     // All around, the sky's reflection is a band across the strands that face it.
     float turned = dot(strand, normalize(view + vec3(0.0, 0.0, 1.0)));
     float band = pow(max(1.0 - turned * turned, 0.0), 4.0) * (0.3 + 0.7 * max(n.z, 0.0));
-    vec3 sheen = (0.03 + 0.5 * base) * shine;
+    vec3 sheen = (0.045 + 0.5 * base) * shine;
     return base * (direct * (0.5 + 0.5 * round_light) + around(n) * open)
         + sheen * open * (direct * spot + band * sky);
 }
@@ -102,10 +104,10 @@ void main() {
     if (!gl_FrontFacing) n = -n;
     vec3 out_light;
 #if defined(SKIN)
-    if (extra.x > 0.5) discard;  // under the clothes
     vec4 paint = texture(albedo, uv);
-    float gloss = shine * (0.5 + paint.a);
-    out_light = shade(linear(paint.rgb), n, vec3(0.35, 0.15, 0.1), gloss, rough, extra.w);
+    float cavity = min(1.0, 0.25 + 1.2 * extra.w);  // also the lamp hardly reaches into these
+    vec3 base = linear(paint.rgb) * cavity;
+    out_light = shade(base, n, vec3(0.25, 0.14, 0.1), shine * (0.5 + 2.0 * paint.a), rough, extra.w);
 #elif defined(CLOTH)
     if (extra.x < 0.0) discard;  // beyond the hem
     vec3 side = abs(rest_across);
@@ -124,19 +126,33 @@ void main() {
     out_light = shade(dye * hem, n, vec3(0.1), shine, rough, extra.w);
 #elif defined(EYE)
     vec3 paint = texture(albedo, uv).rgb;
-    out_light = shade(linear(paint), n, vec3(0.2), 3.0, 0.12, 0.8);
+    vec2 off = uv - 0.5, u = dFdx(uv), v = dFdy(uv);
+    vec3 su = dFdx(n), sv = dFdy(n);  // the normal's slope against uv tells where the pupil looks
+    vec3 bend = (su * v.y - sv * u.y) * off.x + (sv * u.x - su * v.x) * off.y;
+    bend /= u.x * v.y - u.y * v.x + 1e-9;
+    n = normalize(n + bend * (1.0 - smoothstep(0.10, 0.16, length(off))));  // the cornea
+    out_light = shade(linear(paint), n, vec3(0.3), 0.5, 0.2, 0.75);
+    float spot = max(dot(n, normalize(normalize(eye - at) + towards)), 0.0);
+    out_light += 0.6 * (1.0 - 0.6 * softness) * key * pow(spot, mix(300.0, 90.0, softness));
 #elif defined(HAIR)
     // extra: x share of strands left out, y lighter or darker, z root to tip, w openness.
     vec4 strand = texture(albedo, uv);
-    vec3 along = dFdx(at) * dFdy(uv.x) - dFdy(at) * dFdx(uv.x);  // where only v changes
+    vec3 side = dFdx(at) * dFdy(uv.y) - dFdy(at) * dFdx(uv.y);  // where only u changes
     if (strand.a < extra.x) discard;
     n = normalize(across);
     float open = gl_FrontFacing ? extra.w : 0.45 * extra.w;
-    out_light = hair(linear(strand.rgb) * (1.0 + extra.y), n, along, open);
+    out_light = hair(linear(strand.rgb) * (1.0 + extra.y), n, cross(side, n), open);
 #elif defined(MOUTH)
-    out_light = shade(tint, n, vec3(0.2), 1.0, 0.3, extra.w);
+    // extra: x counts teeth along the row, y 1 where there are any.
+    float gap = extra.y * smoothstep(0.7, 1.0, abs(fract(extra.x) * 2.0 - 1.0));
+    out_light = shade(tint * extra.w * (1.0 - 0.5 * gap), n, vec3(0.2), 0.7, 0.3, extra.w);
 #elif defined(LASH)
-    out_light = tint;
+    // extra: x counts the hairs along the lid, y their length, z the distance from the lid.
+    float blurred = smoothstep(0.4, 0.9, fwidth(extra.x));
+    float gap = mix(abs(fract(extra.x) * 2.0 - 1.0), 0.6, blurred);
+    float length_ = extra.y * (1.0 + 0.3 * sin(floor(extra.x) * 2.4));
+    if (gap > 1.0 - extra.z / length_) discard;
+    out_light = tint * around(n);
 #else
     vec3 paint = linear(texture(albedo, uv).rgb) * tint;
     out_light = shade(paint, n, vec3(0.0), shine, rough, extra.w);

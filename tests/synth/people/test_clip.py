@@ -1,0 +1,137 @@
+"""Clips of rendered people: exact layers, one seed for each part, the same bytes each time."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("anny")
+
+from maskmotion.errors import ConfigError
+from maskmotion.synth.people.camera import Camera
+from maskmotion.synth.people.clip import (
+    JOINTS,
+    ClipSeeds,
+    Drift,
+    PeopleRenderer,
+    composite,
+    drifted,
+    shaded,
+)
+
+LAYERS = ("frames", "alpha", "foreground", "background", "shade", "joints", "visible")
+SEEDS = ClipSeeds(person=11, motion=12, scene=13, camera=14)
+HELD = 16  # a camera's seed whose picture drifts
+
+
+def clip(renderer, seeds=SEEDS, framing="body", frames=4, **options):
+    return renderer.clip(seeds, framing=framing, frames=frames, **options)
+
+
+def same(first, second, layers=LAYERS):
+    return all(np.array_equal(getattr(first, name), getattr(second, name)) for name in layers)
+
+
+@pytest.fixture(scope="module", params=["body", "portrait"])
+def made(renderer, request):
+    return clip(renderer, framing=request.param)
+
+
+def test_frames_are_exactly_the_person_over_the_shaded_background(made):
+    behind = shaded(made.background, made.shade)
+    assert np.array_equal(made.frames, composite(made.foreground, made.alpha, behind))
+    a = made.alpha[..., None] / 255
+    exact = a * made.foreground + (1 - a) * behind
+    assert np.abs(made.frames - exact).max() <= 0.5 + 1e-9
+    assert not made.foreground[made.alpha == 0].any()
+
+
+def test_the_person_is_there_and_so_is_the_background(made):
+    share = made.alpha.mean() / 255
+    assert 0.03 < share < 0.7
+    assert (made.alpha == 255).any()
+    assert (made.alpha == 0).any()
+    assert made.frames.std() > 10
+
+
+def test_a_clip_is_the_same_whatever_was_rendered_between(renderer):
+    first = clip(renderer)
+    clip(renderer, replace(SEEDS, person=1, motion=2), framing="portrait")
+    second = clip(renderer)
+    assert same(first, second)
+    assert first.parameters == second.parameters
+
+
+def test_another_scene_leaves_the_person_s_outline(renderer):
+    first, second = clip(renderer), clip(renderer, replace(SEEDS, scene=99))
+    assert same(first, second, ("alpha", "joints"))
+    assert np.abs(first.background.astype(int) - second.background).mean() > 5
+
+
+def test_another_person_moves_alike_in_the_same_place(renderer):
+    first, second = clip(renderer), clip(renderer, replace(SEEDS, person=99))
+    assert same(first, second, ("background",))
+    for part in ("motion", "scene", "light", "camera", "look"):
+        assert first.parameters[part] == second.parameters[part]
+    assert first.parameters["person"] != second.parameters["person"]
+    hands = [list(JOINTS).index(f"{side}_wrist") for side in ("left", "right")]
+    paths = [c.joints[:, hands] - c.joints[:, [list(JOINTS).index("chest")]] for c in (first, second)]
+    assert np.abs(paths[0] - paths[1]).mean() < 0.06 * first.alpha.shape[-1]
+
+
+def test_joints_lie_on_the_person(renderer):
+    hits = []
+    for seed in range(4):
+        made = clip(renderer, ClipSeeds(seed, seed, seed, seed), frames=3)
+        inner = [list(JOINTS).index(name) for name in ("chest", "pelvis", "left_knee", "neck")]
+        x, y = np.moveaxis(made.joints[:, inner].astype(int), -1, 0)
+        hits.append(made.alpha[np.arange(3)[:, None], y, x] > 0)
+        assert made.visible[:, inner].all()
+    assert np.mean(hits) > 0.95
+
+
+def test_a_held_camera_moves_person_joints_and_background_alike(renderer):
+    made = clip(renderer, replace(SEEDS, camera=HELD), frames=20)
+    assert len(made.background) == 20
+    assert not np.array_equal(made.background[0], made.background[-1])
+    still = clip(renderer, replace(SEEDS, camera=HELD), frames=1)
+    assert len(still.background) == 1
+
+
+def test_drift_is_the_same_for_points_as_for_opengl():
+    camera = Camera((0.2, -4, 1.2), (0, 0, 0.9), 30, 1.5)
+    drift = Drift(np.array([1.03, 0.97]), np.array([[0.02, -0.01], [-0.03, 0.04]]))
+    point = np.array([0.3, 0.1, 1.4])
+    moved = drifted(np.broadcast_to(camera.project(point, 100), (2, 1, 2)), drift, 100)
+    for t in range(2):
+        x, y, _, w = drift.matrix(t) @ camera.matrix() @ np.array([*point, 1])
+        assert moved[t, 0] == pytest.approx([(x / w + 1) * 50, (1 - y / w) * 50], abs=1e-3)
+
+
+def test_a_photograph_can_be_the_background(renderer, tmp_path):
+    from PIL import Image
+
+    Image.new("RGB", (300, 200), (200, 40, 40)).save(tmp_path / "red.png")
+    made = clip(renderer, backgrounds=[tmp_path / "red.png"], frames=1)
+    assert made.background[..., 0].mean() > made.background[..., 1].mean() + 60
+    assert (made.shade == 255).all()
+
+
+def test_parameters_are_fit_for_json(made):
+    import json
+
+    assert json.loads(json.dumps(made.parameters))["seeds"] == {
+        "person": 11, "motion": 12, "scene": 13, "camera": 14
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("options", [{"frames": 0}, {"fps": 0}, {"fps": -25.0}])
+def test_a_clip_needs_a_frame_and_a_rate(renderer, options):
+    with pytest.raises(ConfigError, match="a clip needs a frame"):
+        clip(renderer, **options)
+
+
+@pytest.mark.parametrize("size", [8, 5000])
+def test_an_impossible_size_is_refused(size):
+    with pytest.raises(ConfigError, match="px a side"):
+        PeopleRenderer(size)
