@@ -99,6 +99,61 @@ def test_codec_probes_notice_a_lost_alpha_channel() -> None:
         module._video_there_and_back("webm", "libvpx-vp9", "yuva420p", "vp9")
 
 
+def probed(monkeypatch: pytest.MonkeyPatch, program: str) -> list[Finding]:
+    monkeypatch.setattr(module, "OPENGL_PROBE", program)
+    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: object())
+    return list(module._opengl())
+
+
+@pytest.mark.parametrize(
+    ("renderer", "where"),
+    [
+        ("llvmpipe (LLVM 15.0.6, 256 bits)", "in software, on the processor"),
+        ("NVIDIA H100 PCIe/PCIe/SSE2", "on a graphics card"),
+    ],
+)
+def test_what_draws_people(renderer: str, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (found,) = probed(monkeypatch, f"print({renderer!r}); print(450)")
+    assert (found.name, found.ok, found.needed) == ("OpenGL (synth)", True, False)
+    assert found.detail == f"4.5 by {renderer}, {where}"
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        ("raise Exception('libEGL.so not loaded')", "Exception: libEGL.so not loaded"),
+        ("import os; os.abort()", "exit code"),
+    ],
+)
+def test_missing_opengl_is_only_a_note(
+    program: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (found,) = probed(monkeypatch, program)
+    assert not found.ok
+    assert not found.needed
+    assert reason in found.detail
+    assert found.mend == "sudo apt install libegl1 libgl1"
+
+
+def test_missing_extra_is_only_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    version = importlib.metadata.version
+
+    def without(package: str) -> str:
+        if package in ("anny", "moderngl"):
+            raise importlib.metadata.PackageNotFoundError(package)
+        return version(package)
+
+    monkeypatch.setattr(importlib.metadata, "version", without)
+    requirements = [r for r in module._requirements() if r.extra == "synth"]
+    assert {requirement.package for requirement in requirements} == {"anny", "moderngl"}
+    for requirement in requirements:
+        finding = module._package(requirement)
+        assert (finding.ok, finding.needed, finding.detail) == (False, False, "not installed")
+        assert f'pip install "{requirement.package}' in finding.mend
+    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
+    assert not list(module._opengl())
+
+
 def test_shipped_models_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module.importlib.resources, "files", lambda package: tmp_path)
     (none,) = module._models()

@@ -46,10 +46,10 @@ def test_what_is_made_and_told(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "words"),
     [
         ("--clips 0", "clips is 0"),
-        ("--clips -1", "--clips"),
+        ("--clips -1", "clips is -1"),
         ("--clips 1000000000", "clips is 1000000000"),
         ("--clips many", "--clips"),
-        ("--seed -4", "--seed"),
+        ("--seed -4", "seed is -4"),
         ("--framing feet", "--framing"),
         ("--size 63", "size is 63"),
         ("--size 8", "size is 8"),

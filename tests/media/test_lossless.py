@@ -46,28 +46,32 @@ def test_frames_are_read_in_any_order(shape: tuple[int, ...], tmp_path: Path) ->
     save_lossless(tmp_path / "a.mkv", frames, FPS)
     index = index_frames(tmp_path / "a.mkv")
     assert index is not None
-    assert len(index.keys) >= {GREY: 40, COLOUR: 4}[shape]
+    assert len(index.keys) >= 40 / 12
     with FrameReader(index) as reader:
         for number in (39, 0, 17, 16, 30):
             np.testing.assert_array_equal(reader.frame(number)[0], as_read(frames)[number])
 
 
-def test_colour_without_x264(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kinds, "has_codec", lambda name, mode: name != "libx264rgb")
-    frames = noise(3, COLOUR)
+@pytest.mark.parametrize("shape", [GREY, COLOUR])
+def test_without_x264(
+    shape: tuple[int, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kinds, "has_codec", lambda name, mode: "x264" not in name)
+    frames = noise(3, shape)
     save_lossless(tmp_path / "a.mkv", frames, FPS)
+    with av.open(str(tmp_path / "a.mkv")) as container:
+        assert container.streams.video[0].codec_context.name == "ffv1"
     with open_video(tmp_path / "a.mkv") as video:
-        np.testing.assert_array_equal(np.stack([f.image for f in video]), frames)
+        np.testing.assert_array_equal(np.stack([f.image for f in video]), as_read(frames))
         assert not video.info.has_alpha
 
 
-def test_grey_is_stored_as_grey_of_full_range(tmp_path: Path) -> None:
+def test_other_readers_of_grey_get_the_full_range(tmp_path: Path) -> None:
     frames = noise(2, GREY)
     save_lossless(tmp_path / "a.mkv", frames, FPS)
     with av.open(str(tmp_path / "a.mkv")) as container:
-        assert container.streams.video[0].codec_context.pix_fmt == "gray"
-        stored = [frame.to_ndarray() for frame in container.decode(video=0)]
-    np.testing.assert_array_equal(np.stack(stored), frames)
+        read = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
+    np.testing.assert_array_equal(np.stack(read), frames)
 
 
 @pytest.mark.parametrize("shape", [GREY, COLOUR])

@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 import importlib.metadata
 import importlib.resources
+import importlib.util
 import io
 import json
 import os
@@ -23,10 +24,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from maskmotion.processes import cores
+
 Section = Literal["versions", "devices", "codecs", "models"]
 GIB = 2**30
 # Packages whose module has another name.
 MODULES = {"pillow": "PIL", "pyyaml": "yaml"}
+# On Debian and Ubuntu; libgl1 brings Mesa's drivers, the one for the processor among them.
+OPENGL_MEND = "sudo apt install libegl1 libgl1"
 
 
 @dataclass(frozen=True)
@@ -156,7 +161,7 @@ def _ffmpeg_version(av: Any) -> str:
 
 
 def _devices() -> Iterator[Finding]:
-    yield Finding("devices", "processor", True, f"{_processor()}, {_cores()} cores")
+    yield Finding("devices", "processor", True, f"{_processor()}, {cores()} cores")
     memory = _memory_bytes()
     yield Finding("devices", "memory", True, f"{memory / GIB:.1f} GiB" if memory else "unknown")
     try:
@@ -181,6 +186,7 @@ def _devices() -> Iterator[Finding]:
     # Absent instructions are no fault, so this line is always in order.
     yield Finding("devices", "cpu bfloat16", True, ", ".join(flags) or "no instructions for it")
     yield from _cuda_devices(compute)
+    yield from _opengl()
     if torch.backends.mps.is_available():
         yield _tried("devices", "mps", partial(compute, "mps"), "Apple GPU")
 
@@ -211,6 +217,36 @@ def _cuda_devices(compute: Callable[[str], None]) -> Iterator[Finding]:
         yield Finding("devices", "cuda", False, detail, mend=mend)
 
 
+# In a process of its own: some drivers end the one that asks for what they do not have.
+OPENGL_PROBE = """
+import moderngl
+gl = moderngl.create_context(standalone=True, backend="egl", require=330)
+print(gl.info["GL_RENDERER"], gl.version_code, sep="\\n")
+"""
+
+
+def _opengl() -> Iterator[Finding]:
+    """What would draw people; nothing where the extra is not installed."""
+    if importlib.util.find_spec("moderngl") is None:
+        return
+    finding = partial(Finding, "devices", "OpenGL (synth)")
+    command = [sys.executable, "-c", OPENGL_PROBE]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.SubprocessError) as error:
+        yield finding(ok=False, detail=_sentence(error), mend=OPENGL_MEND)
+        return
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        yield finding(ok=False, detail=f"no OpenGL 3.3 through EGL ({reason})", mend=OPENGL_MEND)
+        return
+    renderer, version = done.stdout.splitlines()[-2:]
+    software = any(name in renderer.lower() for name in ("llvmpipe", "softpipe", "swrast"))
+    by = "in software, on the processor" if software else "on a graphics card"
+    detail = f"{version[0]}.{version[1]} by {renderer}, {by}"
+    yield finding(ok=True, detail=detail)
+
+
 def _processor() -> str:
     try:
         if sys.platform == "linux":
@@ -231,13 +267,6 @@ def _cpuinfo() -> str:
         return Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
         return ""
-
-
-def _cores() -> int:
-    # Not all cores of the computer may be this process's.
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _memory_bytes() -> int:

@@ -10,18 +10,17 @@ from maskmotion.media.files import remove, temporary_beside, writing
 from maskmotion.media.kinds import Encoder, Kind
 from maskmotion.media.sinks import FileSink
 
-LOSSLESS_ENDING = ".mkv"
+# One thread, else the same frames may come out as other bytes; the groups are short, so that any
+# frame is read quickly.
+_H264 = {"qp": "0", "g": "12", "bf": "0", "x264-params": "threads=1"}
+# Masks come out a third larger, and colour half as large again.
+_FFV1 = Encoder("ffv1", {"level": "3", "slices": "4", "slicecrc": "1", "g": "1"})
 # Matroska marks every file with a random number otherwise.
 _ALIKE = {"fflags": "+bitexact"}
-# Every frame stands alone, so that any is read at once.
-_FFV1 = Encoder("ffv1", {"level": "3", "slices": "4", "slicecrc": "1", "g": "1"})
-_H264 = Encoder(
-    "libx264rgb",
-    {"qp": "0", "preset": "veryfast", "g": "12", "bf": "0", "x264-params": "threads=1"},
+_GREY = Kind("matroska", "gray", (Encoder("libx264", {"preset": "medium"} | _H264), _FFV1), _ALIKE)
+_COLOUR = Kind(
+    "matroska", "bgr0", (Encoder("libx264rgb", {"preset": "veryfast"} | _H264), _FFV1), _ALIKE
 )
-_GREY = Kind("matroska", "gray", (_FFV1,), _ALIKE)
-# H.264 makes colour smaller by a third, FFV1 grey.
-_COLOUR = Kind("matroska", "bgr0", (_H264, _FFV1), _ALIKE)
 
 
 def save_lossless(path: Path, frames: np.ndarray, fps: Fraction) -> None:

@@ -7,7 +7,13 @@ import pytest
 
 pytest.importorskip("anny")
 
-from maskmotion.synth.people._cloth import PATTERNS, draw_cloth, paint_cloth, paint_print, paint_relief
+from maskmotion.synth.people._cloth import (
+    PATTERNS,
+    draw_cloth,
+    paint_cloth,
+    paint_print,
+    paint_relief,
+)
 from maskmotion.synth.people.body import make_body, parts
 from maskmotion.synth.people.clothes import (
     Garment,
@@ -48,9 +54,15 @@ def near(body, bone):
 
 @pytest.mark.parametrize(
     ("sleeves", "bare", "covered"),
-    [(0.25, "lowerarm01.L", "spine02"), (0.25, "wrist.R", "spine02"), (0.97, "finger2-2.R", "lowerarm01.R")],
+    [
+        (0.25, "lowerarm01.L", "spine02"),
+        (0.25, "wrist.R", "spine02"),
+        (0.97, "finger2-2.R", "lowerarm01.R"),
+    ],
 )
-def test_a_top_covers_the_trunk_and_the_arms_down_to_its_sleeves(body, places, sleeves, bare, covered):
+def test_a_top_covers_the_trunk_and_the_arms_down_to_its_sleeves(
+    body, places, sleeves, bare, covered
+):
     edge = inside(Garment("top", cloth(), sleeves, hem=1.0), places)
     assert (edge[near(body, covered)] > 0).all()
     assert (edge[near(body, bare)] < 0).all()
@@ -73,7 +85,9 @@ def test_necklines_differ_in_depth(body, places, neck):
     depth = {"turtle": -0.07, "crew": 0.03, "boat": 0.03, "scoop": 0.11, "v": 0.16}[neck]
     edge = inside(Garment("top", cloth(), neck=neck), places)
     neck_at = places.points[:, 2] - places.neck
-    middle = on_body((np.abs(places.points[:, 0]) < 0.02) & (places.points[:, 1] < places.neck_y - 0.04))
+    middle = on_body(
+        (np.abs(places.points[:, 0]) < 0.02) & (places.points[:, 1] < places.neck_y - 0.04)
+    )
     skin = middle & (neck_at > -0.3) & (edge < 0) & (neck_at < 0.05)
     assert (neck_at[skin].min() if skin.any() else 0.05) == pytest.approx(0.015 - depth, abs=0.04)
 

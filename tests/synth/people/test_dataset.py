@@ -69,7 +69,7 @@ def test_truth_beside_each_clip(tmp_path: Path) -> None:
     takes = {"": {}, "person-1": {"person": 1}, "scene-1": {"scene": 1}, "scene-2": {"scene": 2}}
     for (index, name), (other, changes) in product(enumerate(names), takes.items()):
         own = 1_000_000 + index
-        seeds = {part: own for part in ("person", "motion", "scene", "camera")}
+        seeds = dict.fromkeys(("person", "motion", "scene", "camera"), own)
         seeds |= {part: own + 100_000 * number for part, number in changes.items()}
         framing = "portrait" if index == 2 else "body"
         truth = StandIn(64).clip(
@@ -337,7 +337,8 @@ from tests.synth.people.standin import Slow
 if __name__ == "__main__":
     make = functools.partial(synth_people.make_people, renderer=Slow)
     synth_people.make_people = make
-    sys.exit(main("synth people --out out --clips 9 --seed 1 --size 64 --frames 6 --jobs 2".split()))
+    words = "synth people --out out --clips 9 --seed 1 --size 64 --frames 6 --jobs 2"
+    sys.exit(main(words.split()))
 """
 
 
@@ -383,6 +384,7 @@ def others_end(process: subprocess.Popen[str]) -> bool:
     return True
 
 
+@pytest.mark.slow
 @posix
 def test_ctrl_c_stops_at_once_and_leaves_whole_clips(
     running: subprocess.Popen[str], tmp_path: Path
@@ -400,6 +402,7 @@ def test_ctrl_c_stops_at_once_and_leaves_whole_clips(
     assert [clip["name"] for clip in listed] == ["p00000", "p00001"]
 
 
+@pytest.mark.slow
 @posix
 def test_processes_end_with_the_one_that_is_killed(
     running: subprocess.Popen[str], tmp_path: Path

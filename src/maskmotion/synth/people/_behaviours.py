@@ -269,7 +269,7 @@ def _point(scene: Scene) -> None:
 def _stretch(scene: Scene) -> None:
     """Reaches up, or wide, or to the side."""
     rng, time = scene.rng, scene.time
-    times = scene.key_times(1.0, 1.7)
+    times = scene.key_times(0.9, 1.4)
     up = arm(18, 84, 0.96, 25, 10, -10, curl=0.1)
     wide = arm(88, 12, 0.95, 10, -20, -20, curl=0.05)
     folded = arm(38, 18, 0.42, 65, 40, curl=0.9)
@@ -530,11 +530,11 @@ def _dance(scene: Scene) -> None:
     scene.notes["style"] = style.__name__[1:]
     sharp = _tempered(np.sin(phase), rng.uniform(0.3, 1.6))
     size = rng.uniform(0.7, 1.3)
-    scene.tracks["hips"][:, 0] += 0.06 * size * sharp
-    scene.crouch(0.045 + 0.03 * size * np.cos(2 * phase))
+    scene.tracks["hips"][:, 0] += 0.05 * size * sharp
+    scene.crouch(0.04 + 0.02 * size * np.cos(2 * phase))
     scene.tracks["pelvis"][:, 1] -= 8 * size * sharp
     scene.tracks["spine"][:, 1] += 9 * size * np.sin(phase - 0.5)
-    scene.tracks["weight"] += 0.55 * sharp
+    scene.tracks["weight"] += 0.4 * sharp
     scene.tracks["head"][:, 0] += 5 * np.cos(2 * phase - 0.6)
     scene.tracks["head"][:, 1] -= 6 * np.sin(phase - 0.8)
     scene.tracks["stance"][..., 0] += 0.05
@@ -668,7 +668,7 @@ def _clap(scene: Scene) -> None:
     """Claps, low or high."""
     rng = scene.rng
     phase = scene.beat(1.3, 2.4)
-    up = rng.uniform(-25, 25)
+    up = rng.uniform(-38, -4)
     open_ = 0.5 - 0.5 * np.cos(phase)
     scene.set_arms(*([arm(-24, up, 0.6, 8, 0, 0, curl=0.05)] * 2))
     for side in range(2):
@@ -722,12 +722,13 @@ def act(name: str, scene: Scene) -> None:
     rng = scene.rng
     mirrored, liveliness = rng.random() < 0.5, rng.uniform(0.5, 1.2)
     strays, strayed = rng.random() < 0.4, rng.uniform((-0.1, -0.06), (0.1, 0.06))
-    loose = drift(rng, scene.time, 10, 2.4) * liveliness
+    loose = drift(rng, scene.time, 12, 2.4) * liveliness
     BEHAVIOURS[name](scene)
     tracks = scene.tracks
     tracks["arms"][..., 0] += 3.5 * loose[:, 0:2]
     tracks["arms"][..., 1] += 3.5 * loose[:, 2:4]
     tracks["arms"][..., 5] += 5 * loose[:, 4:6]
+    tracks["arms"][..., 7:] += 0.07 * loose[:, 10:, None]
     tracks["spine"] += loose[:, 6:9] * np.array([1.5, 2, 3])
     tracks["weight"] += 0.2 * loose[:, 9]
     if strays:

@@ -8,8 +8,12 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from maskmotion.synth.people._atlas import (
+    HANDS,
+    HEAD,
     HEAD_ROWS,
+    MOUTH,
     SIZE,
+    TRUNK,
     atlas,
     average,
     corner_places,
@@ -20,8 +24,8 @@ from maskmotion.synth.people.body import parts
 from maskmotion.synth.people.figure import faces_normals
 
 __all__ = [
-    "Line", "around", "enlarge", "face_px", "fields", "grain", "noises", "scatter", "soften", "stamp",
-    "strokes",
+    "Line", "around", "enlarge", "face_px", "fields", "grain", "noises", "scatter", "soften",
+    "stamp", "strokes",
 ]  # fmt: skip
 
 Array = np.ndarray
@@ -81,22 +85,22 @@ def fields() -> dict[str, Array]:
         "lids": _ball(0.032, -0.147, 1.7245, 0.012, 0.012, 0.0038),
         "folds": _ball(0.0205, -0.156, 1.671, 0.0035, 0.01, 0.006),
         "mouth": _ball(0, -0.163, 1.645, 0.02, 0.012, 0.009),
-        "ears": _shrunk(atlas().masks["ears"]) * (island == 0),
+        "ears": _shrunk(atlas().masks["ears"]) * (island == HEAD),
         "nails": _shrunk(np.maximum(atlas().masks["fingernails"], atlas().masks["toenails"])),
         "bridge": _ball(0, -0.165, 1.69, 0.016, 0.014, 0.011),
         "temples": _ball(0.065, -0.11, 1.735, 0.014, 0.03, 0.02),
-        "head": (island == 0).astype(np.float32),
-        "trunk": (island == 1).astype(np.float32),
-        "hands": np.isin(island, (2, 3)).astype(np.float32),
+        "head": (island == HEAD).astype(np.float32),
+        "trunk": (island == TRUNK).astype(np.float32),
+        "hands": np.isin(island, HANDS).astype(np.float32),
         "nipples": _shrunk(atlas().masks["aureolae"]),
-        "gums": (island == 6).astype(np.float32),
-        "beard": _beard(x, y, z) * (island <= 1),
+        "gums": (island == MOUTH).astype(np.float32),
+        "beard": _beard(x, y, z) * np.isin(island, (HEAD, TRUNK)),
     }
     for name, bones in joints.items():
         spots = [skeleton.heads[skeleton.index(f"{bone}.L")] for bone in bones]
         reach = 0.007 if name == "knuckles" else 0.03
         out[name] = np.max([_ball(*abs(s[:1]), *s[1:], *[reach] * 3) for s in spots], 0)
-    out["palms"] = _palms() * np.isin(island, (2, 3))
+    out["palms"] = _palms() * np.isin(island, HANDS)
     return {name: field.astype(np.float32) for name, field in out.items()}
 
 
@@ -132,8 +136,9 @@ def _palms() -> Array:
     pixel, face, _ = cover(corner_places(atlas().coordinates)[corners] / COARSE, size)
     out = np.zeros(size * size, np.float32)
     out[pixel] = across[face] @ out_of < -0.15
-    past_wrist = (np.abs(_coarse()[0] * [1, 0, 0]) + _coarse()[0] * [0, 1, 1] - wrist) @ (middle - wrist)
-    past_wrist /= ((middle - wrist) ** 2).sum()
+    place = _coarse()[0].copy()
+    place[..., 0] = np.abs(place[..., 0])
+    past_wrist = (place - wrist) @ (middle - wrist) / ((middle - wrist) ** 2).sum()
     return soften(out.reshape(size, size), 0.8) * np.clip(3 * past_wrist, 0, 1)
 
 
@@ -187,9 +192,9 @@ def _face_map() -> Array:
     out = np.full((MAP_PX * MAP_PX, 3), -1.0)
     out[pixel[order], :2] = np.einsum("nk,nka->na", shares, spots)[order]  # the nearest is last
     out[pixel, 2] = 0
-    out = out.reshape(MAP_PX, MAP_PX, 3)
-    grow(out, 12)  # over the eyes' and the mouth's opening
-    return out[..., :2]
+    table = out.reshape(MAP_PX, MAP_PX, 3)
+    grow(table, 12)  # over the eyes' and the mouth's opening
+    return table[..., :2]
 
 
 def _seen_from_front(at: Array) -> Array:

@@ -51,24 +51,25 @@ class _Cut:
     layers: int = 2
 
 
-_TIED = _Cut((0.2, 0.2), (0.2, 0.2), None, "tied", 0.05, 0.05, 0.5, 1.0, (0.003, 0.012), 210, 7,
-             0.024)  # fmt: skip
+_TIED = _Cut((0.2, 0.2), (0.2, 0.2), None, "tied", 0.05, 0.05, 0.5, 1.0, (0.003, 0.012), 160, 7,
+             0.028)  # fmt: skip
 CUTS = {
     "bald": _Cut(),
     "wreath": _Cut(fur_m=(0.003, 0.012), layers=4),
     "buzz": _Cut(fur_m=(0.002, 0.007), layers=4),
     "crew": _Cut((0.018, 0.04), (0.0, 0.0), None, "forward", 0.5, 0.1, 1.0, 0.03, (0.004, 0.012),
-                 330, 3, 0.016, (0.004, 0.01), 4),
+                 300, 3, 0.017, (0.004, 0.01), 4),
     "side": _Cut((0.055, 0.1), (0.02, 0.035), None, "parted", 0.35, 0.3, 0.9, 0.06, (0.006, 0.022),
-                 340, 5, 0.018, (0.007, 0.007)),
+                 290, 5, 0.02, (0.007, 0.007)),
     "slick": _Cut((0.09, 0.13), (0.035, 0.06), None, "back", 0.25, 0.3, 0.9, 0.12, (0.005, 0.02),
-                  300, 6, 0.018, (0.006, 0.006)),
+                  250, 6, 0.021, (0.006, 0.006)),
     "curls": _Cut((0.05, 0.11), (0.03, 0.08), None, "loose", 0.75, 0.35, 0.8, 0.05, (0.008, 0.03),
-                  380, 6, 0.016, (0.008, 0.008)),
+                  300, 6, 0.017, (0.022, 0.04), 3),
     "afro": _Cut(fur_m=(0.025, 0.1), layers=5),
-    "bob": _Cut((0.3, 0.34), (0.3, 0.34), ("head", -0.04, -0.085)),
-    "shoulder": _Cut((0.36, 0.46), (0.36, 0.46), ("neck01", -0.05, 0.02), segments=9),
-    "long": _Cut((0.5, 0.72), (0.48, 0.66), None, count=250, segments=11),
+    "bob": _Cut((0.3, 0.34), (0.3, 0.34), ("head", -0.04, -0.085), count=160, width_m=0.03),
+    "shoulder": _Cut((0.36, 0.46), (0.36, 0.46), ("neck01", -0.05, 0.02), count=150,
+                     width_m=0.03),
+    "long": _Cut((0.5, 0.72), (0.48, 0.66), None, count=150, segments=10, width_m=0.031),
     "ponytail": _TIED,
     "bun": _TIED,
     "knot": _TIED,
@@ -101,7 +102,8 @@ def _layer(head: Head, hair: Hair, cut: _Cut, height: float) -> Mesh:
     long = cut.fur_m[0] + hair.length * (cut.fur_m[1] - cut.fur_m[0])
     if hair.headwear in RIM_DEG:
         long = min(long, 0.004)
-    inside = np.clip((elevation - line) / 7, 0, 1) * np.clip((top - elevation) / 9 + (top > 89), 0, 1)
+    inside = np.clip((elevation - line) / 7, 0, 1)
+    inside *= np.clip((top - elevation) / 9 + (top > 89), 0, 1)
     if long > 0.02:
         vertices, aux = _bush(place, outward, elevation - line, long, height, hair.seed)
     else:
@@ -191,7 +193,8 @@ def _rooted(head: Head, hair: Hair, cut: _Cut) -> _Roots:
     kept = (inside > 0.7) & ((upper > 0.35) | (cut.side_m[1] > 0))
     if hair.headwear in RIM_DEG:
         side = np.abs(azimuth)
-        kept &= elevation < np.interp(side, [0, 90, 180], RIM_DEG[hair.headwear])
+        kept &= elevation < np.interp(side, [0, 90, 180], RIM_DEG[hair.headwear]) + 6
+        kept &= side > 50  # nothing comes out over the forehead
     rows = np.flatnonzero(kept)[: cut.count]
     azimuth, elevation, inside, upper = (x[rows] for x in (azimuth, elevation, inside, upper))
     start = head.on_skull(azimuth, elevation)
@@ -209,14 +212,20 @@ def _grown(head: Head, hair: Hair, cut: _Cut, at: _Roots, rng: np.random.Generat
     first += rng.normal(0, 0.15 if cut.comb != "tied" else 0.03, (n, 3))
     rise = cut.rise_m[0] + hair.volume * (cut.rise_m[1] - cut.rise_m[0])
     if hair.headwear != "none":
-        rise = min(rise, 0.01)
+        rise = min(rise, 0.01 if hair.headwear == "band" else 0.003)
+    clearance = 0.007 + rise * layer * np.interp(at.inside, [0, 14], [0.3, 1])
     growth = Growth(
-        at.start, (1 - cut.lift) * first + cut.lift * at.outward, comb,
-        _lengths(head, hair, cut, at, rng),
-        0.005 + rise * layer * np.interp(at.inside, [0, 14], [0.3, 1]) * np.where(at.fringe, 0.5, 1),
-        np.where(at.fringe, 1.5, cut.weight), cut.stiffness, np.where(at.fringe, 0.04, cut.reach_m),
-        np.where(np.abs(at.azimuth) < 75 + 30 * rng.random(n), -1.0, 1.0), at.fringe,
-    )  # fmt: skip
+        at.start,
+        (1 - cut.lift) * first + cut.lift * at.outward,
+        _lengths(head, hair, cut, at, layer, rng),
+        np.where(at.fringe, 0.5 * clearance, clearance),
+        comb,
+        np.where(at.fringe, 0.04, cut.reach_m),
+        np.where(at.fringe, 1.5, cut.weight),
+        cut.stiffness,
+        np.where(np.abs(at.azimuth) < 75 + 30 * rng.random(n), -1.0, 1.0),
+        at.fringe,
+    )
     lines = trim(grow(head, growth), _ends(head, hair, cut, at.fringe, rng), cut.segments)
     if cut.comb != "tied":
         lines = _curled(lines, hair, at.azimuth, rng)
@@ -230,7 +239,7 @@ def _grown(head: Head, hair: Hair, cut: _Cut, at: _Roots, rng: np.random.Generat
 
 
 def _lengths(
-    head: Head, hair: Hair, cut: _Cut, at: _Roots, rng: np.random.Generator
+    head: Head, hair: Hair, cut: _Cut, at: _Roots, layer: Array, rng: np.random.Generator
 ) -> Array:
     if cut.comb == "tied":
         tie = _tie(head, hair, at)
@@ -239,14 +248,16 @@ def _lengths(
     else:
         top, side = (low + hair.length * (high - low) for low, high in (cut.top_m, cut.side_m))
         length = (side + (top - side) * at.upper) * rng.uniform(0.85, 1.05, len(at.start))
+        length *= 0.75 + 0.25 * _smooth(2 * layer)  # shorter below
     return np.where(at.fringe, np.clip(length, 0.1, 0.2), length)
 
 
 def _curled(lines: Array, hair: Hair, azimuth: Array, rng: np.random.Generator) -> Array:
     kind = round(2 * hair.curl)
+    straight = 0.05 if hair.style == "curls" else 0.12  # lies flat on the head
     size = (0.0012, 0.009, 0.012)[kind] * rng.uniform(0.5, 1.2, len(lines))
     phase = np.radians(3 * azimuth) + rng.normal(0, (2, 0.8, 2)[kind], len(lines))
-    return waved(lines, size, (0.14, 0.1, 0.045)[kind], phase, 0.05)
+    return waved(lines, size, (0.14, 0.1, 0.045)[kind], phase, straight)
 
 
 def _slots(rng: np.random.Generator, layer: Array) -> Array:
@@ -261,7 +272,8 @@ def _ends(head: Head, hair: Hair, cut: _Cut, fringe: Array, rng: np.random.Gener
         bone, high, low = cut.ends
         level = head.bone(bone)[2] + high + hair.length * (low - high)
         lowest[:] = level + rng.normal(0, 0.006, len(fringe))
-    brow = head.brow[2] + 0.004 + rng.normal(0, 0.004, len(fringe))
+    brow = max(head.brow[2] + 0.004, head.eyes[0, 2] + 0.016)
+    brow = brow + np.clip(rng.normal(0, 0.004, len(fringe)), -0.005, 0.01)
     return np.where(fringe, brow, lowest)
 
 
@@ -351,10 +363,14 @@ def _tail(head: Head, hair: Hair, rng: np.random.Generator) -> list[Mesh]:
     spread = rng.normal(0, 1, (n, 3))
     growth = Growth(
         _knots(head, hair)[0] + 0.005 * spread - 0.006 * outward,
-        outward + 0.22 * spread + [0, 0.3, 0.2],
-        _fixed(np.tile(outward, (n, 1))), (0.18 + 0.4 * hair.length) * rng.uniform(0.85, 1, n),
-        0.008 + 0.02 * layer, np.full(n, 1.2), 1.1, np.full(n, 0.04), np.ones(n), np.zeros(n, bool),
-    )  # fmt: skip
+        outward + 0.22 * spread + np.array([0, 0.3, 0.2]),
+        (0.18 + 0.4 * hair.length) * rng.uniform(0.85, 1, n),
+        0.008 + 0.02 * layer,
+        _fixed(np.tile(outward, (n, 1))),
+        reach_m=0.04,
+        weight=1.2,
+        stiffness=1.1,
+    )
     lines = trim(grow(head, growth), np.full(n, -np.inf), 9)
     lines = _curled(lines, hair, np.zeros(n), rng)
     light = np.tile((0.55 + 0.45 * layer)[:, None], (1, 10))
@@ -385,11 +401,9 @@ def _bun(head: Head, hair: Hair, rng: np.random.Generator) -> list[Mesh]:
     v = 0.9 - 0.5 * np.abs(turn / np.pi - 1) + 0 * polar
     ball = grid(place, np.stack([u, v], -1), aux)
     loose = 14
-    growth = Growth(
-        _knots(head, hair)[0] + rng.normal(0, 0.012, (loose, 3)), rng.normal(0, 1, (loose, 3)),
-        _fixed(np.tile(outward, (loose, 1))), rng.uniform(0.03, 0.06, loose),
-        np.full(loose, 0.012), np.full(loose, 0.3), 1.0, np.full(loose, 0.05), np.ones(loose), np.zeros(loose, bool),
-    )  # fmt: skip
+    start = _knots(head, hair)[0] + rng.normal(0, 0.012, (loose, 3))
+    heading, length = rng.normal(0, 1, (loose, 3)), rng.uniform(0.03, 0.06, loose)
+    growth = Growth(start, heading, length, 0.012, weight=0.3)
     lines = trim(grow(head, growth), np.full(loose, -np.inf), 3)
     ends = ribbons(head, lines, np.full(loose, 0.012), rng.normal(0, 1, loose),
                    np.full(loose, 3), np.zeros(loose), np.ones((loose, 4)))  # fmt: skip
@@ -399,12 +413,11 @@ def _bun(head: Head, hair: Hair, rng: np.random.Generator) -> list[Mesh]:
 def _braids(head: Head, hair: Hair, rng: np.random.Generator) -> list[Mesh]:
     knots = _knots(head, hair)
     n = len(knots)
-    behind = -1.0 if n == 2 else 1.0
+    heading = _unit(knots - head.middle) + np.array([0, 0, -1.0])
+    length = np.full(n, 0.28 + 0.22 * hair.length)
     growth = Growth(
-        knots, _unit(knots - head.middle) + [0, 0, -1.0], _fixed(np.zeros((n, 3))),
-        np.full(n, 0.28 + 0.22 * hair.length), np.full(n, 0.022), np.full(n, 1.4), 0.9, np.full(n, 0.02),
-        np.full(n, behind), np.zeros(n, bool),
-    )  # fmt: skip
+        knots, heading, length, 0.022, weight=1.4, stiffness=0.9, behind=-1.0 if n == 2 else 1.0
+    )
     lines = grow(head, growth)
     return [mesh for line in lines for mesh in _plaited(line)]
 

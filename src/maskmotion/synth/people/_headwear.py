@@ -17,6 +17,9 @@ Array = np.ndarray
 HEADWEAR = ("cap", "beanie", "hat", "scarf", "band")
 GLASSES = ("thin", "thick", "round", "sun")
 COLUMNS = 40
+SIDES = (1, -1)  # left, right
+# A hat's crown from its middle to the brim: shares of the width and of the height.
+CROWN = ((0, 0.94), (0.4, 0.96), (0.8, 1.0), (0.9, 0.95), (0.96, 0.7), (0.99, 0.3), (1.0, 0.0))
 
 
 def headwear_pieces(head: Head, hair: Hair) -> list[Piece]:
@@ -36,10 +39,13 @@ def _piece(
     head: Head, mesh: Mesh, colour: Colour, paint: Array, shine: float, rough: float
 ) -> Piece:
     x = np.asarray(colour)
-    tint = tuple((x * x * (0.8 + 0.2 * x)).tolist())  # linear, as the shader does it
+    r, g, b = (x * x * (0.8 + 0.2 * x)).tolist()  # linear, as the shader does it
+    uniforms: dict[str, float | tuple[float, ...]]
+    uniforms = {"tint": (r, g, b), "shine": shine, "rough": rough}
+    weights = head.hang_weights(mesh.vertices)
     return Piece(
-        "hard", mesh.vertices, head.hang_weights(mesh.vertices), mesh.faces, mesh.coordinates,
-        mesh.aux, textures={"albedo": paint}, uniforms={"tint": tint, "shine": shine, "rough": rough},
+        "hard", mesh.vertices, weights, mesh.faces, mesh.coordinates, mesh.aux,
+        textures={"albedo": paint}, uniforms=uniforms,
     )  # fmt: skip
 
 
@@ -86,11 +92,11 @@ def _rim(front: float, side: float, back: float) -> Array:
 def _beanie(head: Head, hair: Hair) -> tuple[Mesh, Mesh | None]:
     rim = _rim(18, 2, -22)
     slouch = 0.008 + 0.03 * hair.volume
-    cover = _dome(head, rim + 6, 0.011, 10, slouch, 0.6 * slouch)
+    cover = _dome(head, rim + 6, 0.014, 10, slouch, 0.6 * slouch)
     azimuth = np.linspace(0, 360, COLUMNS + 1)
     t = np.linspace(0, 1, 5)[:, None]
     elevation = rim + 26 * (1 - t)
-    bulge = 0.012 + 0.006 * np.sin(np.pi * np.clip(t * 1.1, 0, 1))
+    bulge = 0.015 + 0.006 * np.sin(np.pi * np.clip(t * 1.1, 0, 1))
     place = _off_skull(head, azimuth + 0 * t, elevation, bulge + 0 * azimuth)
     place[..., 2] += 0.3 * slouch * (1 - t)
     coordinates = np.stack([azimuth / 360 * 12 + 0 * t, elevation / 15], -1)
@@ -98,9 +104,9 @@ def _beanie(head: Head, hair: Hair) -> tuple[Mesh, Mesh | None]:
 
 
 def _cap(head: Head, hair: Hair) -> tuple[Mesh, Mesh | None]:
-    cover = _dome(head, _rim(24, 12, -8), 0.011, 9, 0.014, 0.0)
+    cover = _dome(head, _rim(24, 12, -8), 0.014, 9, 0.016, 0.0)
     across = np.linspace(-62, 62, 17)
-    edge = _off_skull(head, across, np.full(17, 24.0) - 0.0018 * across**2, 0.012)
+    edge = _off_skull(head, across, np.full(17, 24.0) - 0.0018 * across**2, 0.015)
     reach = np.linspace(0, 1, 5)[:, None]
     ahead = 0.07 * (1 - (across / 66) ** 2) ** 0.5
     place = np.repeat(edge[None], 5, 0)
@@ -120,16 +126,19 @@ def _hat(head: Head, hair: Hair) -> tuple[Mesh, Mesh | None]:
     """A crown of felt or straw with a brim all round."""
     azimuth = np.linspace(0, 2 * np.pi, COLUMNS + 1)
     level = head.on_skull(np.array(0.0), np.array(34.0))[2]
-    ring = _off_skull(head, np.degrees(azimuth), np.interp(
-        np.abs(np.mod(np.degrees(azimuth) + 180, 360) - 180), [0, 90, 180], [30, 22, 8]), 0.012)
+    ring = _off_skull(
+        head,
+        np.degrees(azimuth),
+        np.interp(np.abs(np.mod(np.degrees(azimuth) + 180, 360) - 180), [0, 90, 180], [30, 22, 8]),
+        0.015,
+    )
     tall = float(head.on_skull(np.array(0.0), np.array(90.0))[2]) + 0.035 - level
     centre = ring.mean(0)
     outward = ring - centre
     outward[:, 2] = 0
     length = np.linalg.norm(outward, axis=1, keepdims=True)
-    profile = [(1.0, 0.0), (0.99, 0.3), (0.96, 0.7), (0.9, 0.95), (0.8, 1.0), (0.4, 0.96), (0, 0.94)]
     rows = []
-    for scale, height in profile[::-1]:
+    for scale, height in CROWN:
         row = centre + outward * scale + (ring - centre - outward) * (1 - height)
         row[:, 2] = ring[:, 2] + (level + tall - ring[:, 2]) * height
         rows.append(row)
@@ -181,7 +190,7 @@ def _hood(head: Head) -> Mesh:
     """From an oval round the face to the back of the head."""
     turn = np.linspace(0, 2 * np.pi, COLUMNS + 1)
     top = head.on_skull(np.array(0.0), np.array(24.0))[2]
-    low = head.chin[2] - 0.022
+    low = head.chin[2] - 0.028
     centre = np.array([0, head.eyes[0, 1] + 0.02, 0.5 * (top + low)])
     x, z = np.sin(turn), np.cos(turn)
     half_x, half_z = head.eyes[0, 0] + 0.034, 0.5 * (top - low)
@@ -212,18 +221,20 @@ def _drape(head: Head, hair: Hair) -> Mesh:
     azimuth = np.linspace(0, 2 * np.pi, COLUMNS + 1)
     outward = np.stack([np.sin(azimuth), -np.cos(azimuth), 0 * azimuth], -1)
     axis = head.bone("neck02")
-    top = head.chin[2] + 0.012
+    top = head.chin[2] - 0.014
     rng = np.random.default_rng(hair.seed)
     folds = sum(
         rng.uniform(0.3, 1) * (1 + np.sin(k * azimuth + rng.uniform(0, 6.3))) for k in (3, 5, 8, 11)
     )
     front = 0.5 - 0.5 * np.cos(azimuth)  # 0 ahead
     fall = 0.13 + 0.1 * (1 - np.abs(np.cos(azimuth / 2))) + 0.1 * (1 - front) * hair.length
-    place = axis * [0, 1, 0] + 0.066 * outward
-    place[:, 2] = top
+    # It starts in the open below the jaw, and higher behind.
+    place = axis * [0, 1, 0] + (0.07 + 0.02 * (1 - front) ** 2)[:, None] * outward
+    place[:, 2] = top + 0.03 * (_smooth((front - 0.1) / 0.3) + _smooth((front - 0.45) / 0.4))
     rows = []
     for k in range(12):
-        rows.append(_out_of(head, place, 0.012 + 0.013 * min(1, k / 3) + 0.003 * folds * min(1, k / 5)))
+        clearance = 0.012 + 0.014 * min(1, k / 3) + 0.003 * folds * min(1, k / 5)
+        rows.append(_out_of(head, place, clearance))
         down = np.array([0, 0, -1.0]) * fall[:, None] * 1.35 / 11
         place = rows[-1] + down + 0.004 * outward * (k > 3)
     cloth = np.stack(rows)
@@ -231,7 +242,13 @@ def _drape(head: Head, hair: Hair) -> Mesh:
         ring = cloth[:, :-1]
         ring = 0.5 * ring + 0.25 * (np.roll(ring, 1, 1) + np.roll(ring, -1, 1))
         cloth = np.concatenate([ring, ring[:, :1]], 1)
-    return _wound(cloth)
+    out = _out_of(head, cloth.reshape(-1, 3), 0.02)
+    return _wound(np.concatenate([cloth[:2], out.reshape(cloth.shape)[2:]]))
+
+
+def _smooth(x: Array) -> Array:
+    x = np.clip(x, 0, 1)
+    return x * x * (3 - 2 * x)
 
 
 def _out_of(head: Head, points: Array, clearance: float | Array) -> Array:
@@ -254,15 +271,15 @@ def glasses_pieces(head: Head, hair: Hair) -> list[Piece]:
     if hair.glasses == "none":
         return []
     thick = {"thin": 0.0009, "round": 0.0012, "thick": 0.0024, "sun": 0.002}[hair.glasses]
-    rims = [_rim_of_lens(head, hair, side) for side in (1, -1)]
+    rims = [_rim_of_lens(head, hair, side) for side in SIDES]
     tubes = [_tube(rim, thick) for rim in rims]
     bridge = np.stack([_closest(rims[0], rims[1]), _closest(rims[1], rims[0])])
-    middle = bridge.mean(0) + [0, -0.002, 0.003]
+    middle = bridge.mean(0) + np.array([0, -0.002, 0.003])
     tubes.append(_tube(np.stack([bridge[0], middle, bridge[1]]), thick))
-    tubes += [_tube(_temple(head, rim, side), thick) for rim, side in zip(rims, (1, -1), strict=True)]
+    tubes += [_tube(_temple(head, r, side), thick) for r, side in zip(rims, SIDES, strict=True)]
     pieces = [_piece(head, joined(tubes), hair.glasses_colour, _plain(), 1.2, 0.25)]
     if hair.glasses == "sun":
-        panes = joined([_pane(rim, side) for rim, side in zip(rims, (1, -1), strict=True)])
+        panes = joined([_pane(rim, side) for rim, side in zip(rims, SIDES, strict=True)])
         pieces.append(_piece(head, panes, (0.05, 0.05, 0.06), _plain(), 3.0, 0.1))
     return pieces
 
@@ -271,8 +288,8 @@ def _rim_of_lens(head: Head, hair: Hair, side: int) -> Array:
     """(25, 3) a closed line round one eye."""
     turn = np.linspace(0, 2 * np.pi, 25)
     wide, high, power = {
-        "thin": (0.0265, 0.017, 3.0), "thick": (0.0265, 0.0185, 3.6), "round": (0.0235, 0.0215, 2.0),
-        "sun": (0.029, 0.0215, 2.8),
+        "thin": (0.0265, 0.017, 3.0), "thick": (0.0265, 0.0185, 3.6),
+        "round": (0.0235, 0.0215, 2.0), "sun": (0.029, 0.0215, 2.8),
     }[hair.glasses]  # fmt: skip
     c, s = np.cos(turn), np.sin(turn)
     x = wide * np.sign(c) * np.abs(c) ** (2 / power)

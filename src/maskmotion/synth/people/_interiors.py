@@ -26,7 +26,8 @@ def make_interior(rng: Rng, view: View, portrait: bool) -> Set:
     height = float(rng.uniform(2.4, 3.1) if mood != "gym" else rng.uniform(3.5, 6))
     half = _visible_half(view, distance) + 0.3
     wall_colour = tx.paint_colour(rng)
-    _shell(rng, room, mood, height, half, wall_colour)
+    people, _ = room.coordinates(np.stack([np.zeros(3), view.eye], 1))
+    _shell(rng, room, mood, height, half, wall_colour, people)
     lighting, key, softness, name = _light(rng, room, height, half, wall_colour)
     furnish(rng, room, mood, half, height, portrait, distance)
     return Set(
@@ -83,7 +84,10 @@ def wall_material(rng: Rng, mood: str, colour: Array) -> Material:
     return mt.concrete(rng)
 
 
-def _shell(rng: Rng, room: Room, mood: str, height: float, half: float, colour: Array) -> None:
+def _shell(
+    rng: Rng, room: Room, mood: str, height: float, half: float, colour: Array, people: Array
+) -> None:
+    """Floor, walls, ceiling; `people` (2,) are the person's and the camera's places along u."""
     floor, name = floor_material(rng, mood)
     shiny = {"carpet": 0.0, "mat": 0.02, "concrete": 0.02}.get(name, 0.06)
     gloss = shiny * float(rng.uniform(0, 1.5))
@@ -95,9 +99,11 @@ def _shell(rng: Rng, room: Room, mood: str, height: float, half: float, colour: 
         room.add("box", 0, 10, height, (wide, 24, 0.1), ceiling, casts=False)
     for side in (-1, 1):
         if rng.random() < 0.3:
-            at = side * half * rng.uniform(0.55, 1.0)
+            # outside of where the person and the camera stand
+            clear = max(side * people[0] + 0.9, side * people[1] + 0.4)
+            at = side * max(half * rng.uniform(0.55, 1.0), clear)
             face = mt.plain(colour, rng) if rng.random() < 0.7 else wall_material(rng, mood, colour)
-            room.add("box", at + side * 0.05, 3, 0, (0.1, 6.0, height), face, casts=False)
+            room.add("box", at + side * 0.05, 6, 0, (0.1, 12.0, height), face, casts=False)
     if rng.random() < 0.75:
         skirting = mt.plain(WHITE if rng.random() < 0.6 else tx.wood_colour(rng), rng)
         room.add("box", 0, 0.01, 0, (wide, 0.02, rng.uniform(0.06, 0.14)), skirting, casts=False)
@@ -198,5 +204,5 @@ def _sun_through_window(rng: Rng, room: Room, side: float) -> Sun:
             light *= np.clip(0.5 + (np.abs(v / 0.06 % 1 - 0.5) - 0.2) * 0.06 / soft * 2, 0, 1)
         return (light * (way > 0)).astype(F32)
 
-    colour = tx.hsv(rng.uniform(0.07, 0.12), rng.uniform(0.08, 0.35), 1) * rng.uniform(1.2, 3)
+    colour = tx.hsv(rng.uniform(0.07, 0.12), rng.uniform(0.08, 0.35), 1) * rng.uniform(0.7, 1.9)
     return Sun(towards, colour, shines)

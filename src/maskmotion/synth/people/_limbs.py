@@ -51,6 +51,11 @@ def euler(pitch: Array, roll: Array, yaw: Array) -> Array:
     return np.stack([np.stack(row, -1) for row in rows], -2)
 
 
+def upright(yaw: Array) -> Array:
+    """Rotation about the vertical, in radians to the left."""
+    return euler(0 * yaw, 0 * yaw, yaw)
+
+
 def between(a: Array, b: Array) -> Array:
     """The smallest rotation that takes unit vectors `a` to `b`."""
     axis = np.cross(a, b)

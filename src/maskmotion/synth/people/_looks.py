@@ -73,7 +73,7 @@ TIED = ("ponytail", "bun", "knot", "braid")
 LOOSE = ("bob", "shoulder", "long")
 NATURAL = np.array(
     [
-        (0.085, 0.075, 0.072), (0.14, 0.105, 0.088), (0.2, 0.14, 0.108), (0.29, 0.2, 0.14),
+        (0.105, 0.093, 0.09), (0.15, 0.113, 0.095), (0.2, 0.14, 0.108), (0.29, 0.2, 0.14),
         (0.4, 0.29, 0.2), (0.52, 0.41, 0.28), (0.68, 0.56, 0.39), (0.8, 0.7, 0.53),
         (0.4, 0.18, 0.1), (0.56, 0.3, 0.16),
     ]
@@ -85,8 +85,8 @@ DYES = ((0.62, 0.12, 0.16), (0.85, 0.45, 0.6), (0.2, 0.32, 0.6), (0.2, 0.45, 0.4
 WORN = np.array(
     [
         (0.1, 0.1, 0.11), (0.3, 0.3, 0.32), (0.85, 0.84, 0.8), (0.12, 0.16, 0.3), (0.5, 0.1, 0.12),
-        (0.3, 0.35, 0.22), (0.6, 0.5, 0.36), (0.7, 0.35, 0.15), (0.25, 0.4, 0.55), (0.75, 0.6, 0.65),
-        (0.35, 0.2, 0.35), (0.45, 0.3, 0.2),
+        (0.3, 0.35, 0.22), (0.6, 0.5, 0.36), (0.7, 0.35, 0.15), (0.25, 0.4, 0.55),
+        (0.75, 0.6, 0.65), (0.35, 0.2, 0.35), (0.45, 0.3, 0.2),
     ]
 )  # fmt: skip
 FRAMES = np.array(
@@ -172,9 +172,8 @@ def _draw_colour(rng: np.random.Generator, traits: Traits) -> Colour:
 def _draw_beard(rng: np.random.Generator, woman: bool, age_years: float) -> str:
     kinds = ["none", "moustache", "goatee", "full"]
     odds = [1.0, 0.0, 0.0, 0.0] if woman else [0.6, 0.06, 0.1, 0.24]
-    if age_years < 22:
-        kinds = kinds[:1] * 4
-    return str(rng.choice(kinds, p=odds))
+    kind = str(rng.choice(kinds, p=odds))
+    return "none" if age_years < 22 else kind
 
 
 def _draw_headwear(rng: np.random.Generator, woman: bool, style: str) -> str:

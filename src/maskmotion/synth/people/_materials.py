@@ -87,7 +87,9 @@ def planks(rng: Rng, upright: bool = False) -> Material:
 def tiles(rng: Rng, colour: Array | None = None) -> Material:
     """Square or long tiles with joints."""
     if colour is None:
-        colour = neutral(rng, 0.3, 0.9) if rng.random() < 0.75 else muted(rng, 0.3, 0.8)
+        colour = neutral(rng, 0.3, 0.9)
+        if rng.random() < 0.2:
+            colour = hsv(rng.random(), rng.uniform(0.08, 0.35), rng.uniform(0.3, 0.8))
     other = colour * rng.uniform(0.25, 1) if rng.random() < 0.12 else colour
     width = rng.uniform(0.08, 0.6)
     height = width * rng.choice([1, 1, 0.5, 0.33])

@@ -34,7 +34,7 @@ def make_outdoors(rng: Rng, view: View, portrait: bool) -> Set:
     backdrop, reach = _backdrop(rng, mood, view, lighting, sunny, green)
     place.add("floor", 0, 0, 0, (2 * reach, 1, 0), ground, casts=False)
     return Set(
-        place.shapes, lighting, key, softness, backdrop,
+        place.shapes, lighting, key, softness, sunny, backdrop,
         {"kind": "outdoors", "mood": mood, "light": "sun" if sunny else "overcast",
          "wall_m": distance, "wall_deg": float(np.degrees(place.yaw))},
     )  # fmt: skip
@@ -55,7 +55,7 @@ def _light(
 ) -> tuple[Lighting, tuple[Array, Array], float]:
     haze_m = float(np.exp(rng.uniform(np.log(300), np.log(4000))))
     if not sunny:
-        grey = tx.hsv(rng.uniform(0.52, 0.63), rng.uniform(0.02, 0.12), 1)
+        grey = tx.hsv(rng.uniform(0.52, 0.63), rng.uniform(0, 0.07), 1)
         sky = grey * rng.uniform(0.75, 1.0)
         towards = _unit([rng.normal(0, 0.5), rng.normal(-0.4, 0.4), 1])
         lighting = Lighting(sky, ground * 0.5 * sky, shade=0.8, haze=grey, haze_m=haze_m)
@@ -64,11 +64,13 @@ def _light(
     high = np.radians(rng.uniform(14, 62))
     level = np.cos(high)
     towards = np.array([level * np.sin(azimuth), level * np.cos(azimuth), np.sin(high)])
+    if towards[1] > 0 and rng.random() < 0.6:  # people are seldom filmed against the sun
+        towards[1] *= -1
     warmth = float(np.clip((0.75 - high) / 0.6, 0, 1))
     colour = tx.hsv(rng.uniform(0.08, 0.115), 0.1 + 0.38 * warmth, 1) * rng.uniform(1.0, 1.6)
-    blue = tx.hsv(rng.uniform(0.56, 0.62), rng.uniform(0.15, 0.4), 1)
+    blue = tx.hsv(rng.uniform(0.56, 0.62), rng.uniform(0.1, 0.3), 1)
     sky = blue * rng.uniform(0.14, 0.34)
-    shines = _dapples(rng, towards) if mood in ("wood",) or rng.random() < 0.25 else None
+    shines = _dapples(rng, towards) if mood == "wood" or rng.random() < 0.25 else None
     lit = ground * (sky + colour * towards[2])
     lighting = Lighting(
         sky, lit * 0.8 + 0.1 * sky, sun=Sun(towards, colour, shines), shade=0.75,

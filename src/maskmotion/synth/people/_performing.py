@@ -17,6 +17,7 @@ from maskmotion.synth.people._limbs import (
     turn,
     two_bone,
     unit,
+    upright,
 )
 from maskmotion.synth.people.body import Body, Skeleton, parts
 
@@ -78,8 +79,8 @@ class Girth:
     def at(self, z: Array, margin: float) -> tuple[Array, Array, Array]:
         """Half width, half depth and y of the middle at heights."""
         return (
-            np.interp(z, self.heights, self.half[:, 0], right=0.0) + margin,
-            np.interp(z, self.heights, self.half[:, 1], right=0.0) + margin,
+            np.interp(z, self.heights, self.half[:, 0]) + margin,
+            np.interp(z, self.heights, self.half[:, 1]) + margin,
             np.interp(z, self.heights, self.middle),
         )
 
@@ -139,13 +140,13 @@ def _girth(body: Body) -> Girth:
     skin = np.unique(parts().faces["body"])
     points = body.vertices[skin[body.weights[skin][:, trunk + head].sum(1) > 0.6]]
     low, high = points[:, 2].min(), points[:, 2].max()
-    heights = np.linspace(low, high, 24)
-    half, middle = np.zeros((24, 2)), np.zeros(24)
-    for k, z in enumerate(heights):
+    heights = np.linspace(low, high + (high - low) / 23, 25)
+    half, middle = np.zeros((25, 2)), np.zeros(25)  # ends in a point above the head
+    for k, z in enumerate(heights[:-1]):
         near = points[np.abs(points[:, 2] - z) < (high - low) / 24]
         half[k, 0] = np.abs(near[:, 0]).max()
         half[k, 1] = np.ptp(near[:, 1]) / 2
-        middle[k] = (near[:, 1].max() + near[:, 1].min()) / 2
+        middle[k] = middle[-1] = (near[:, 1].max() + near[:, 1].min()) / 2
     return Girth(heights, half, middle)
 
 
@@ -155,7 +156,8 @@ def pose(tracks: Tracks, fps: float, body: Body) -> tuple[Array, Array]:
     names = made.skeleton.names
     frames = len(tracks["weight"])
     out = np.broadcast_to(np.eye(3), (frames, len(names), 3, 3)).copy()
-    pelvis, root, ankles, feet = _lower(tracks, fps, made)
+    ankles, feet = _feet(tracks, made)
+    pelvis, root = _pelvis(tracks, fps, made, ankles)
     out[:, 0] = pelvis
     _legs(out, made, pelvis, root, ankles, feet, tracks)
     chest = _chain(out, made, pelvis, SPINE, np.radians(tracks["spine"]))
@@ -182,45 +184,40 @@ def _chain(
 # Legs -------------------------------------------------------------------------------------
 
 
-def _lower(tracks: Tracks, fps: float, made: Build) -> tuple[Array, Array, Array, Array]:
-    """Pelvis' rotation and place, the ankles' places and the feet's rotations in the world."""
-    foot = tracks["foot"]
-    heading = np.radians(foot[..., 2])
-    rest_ankle, rest_root = made.pair("foot"), made.head("root")
-    spots = made.leg * foot[..., :2] + SIGN[:, None] * made.stance * np.stack(
-        [np.cos(heading), np.sin(heading)], -1
-    )
+def _feet(tracks: Tracks, made: Build) -> tuple[Array, Array]:
+    """The ankles' places (T, 2, 3) and the feet's rotations (T, 2, 3, 3) in the world."""
+    heading = np.radians(tracks["foot"][..., 2])
+    aside = np.stack([np.cos(heading), np.sin(heading)], -1)
+    ankles = np.empty((*heading.shape, 3))
+    ankles[..., :2] = made.leg * tracks["foot"][..., :2] + SIGN[:, None] * made.stance * aside
+    ankles[..., 2] = made.pair("foot")[:, 2] + made.leg * tracks["lift"]
     # Heel up: the foot turns about the ball, where the toes stay.
-    ball = made.skeleton.heads[_toes(made.skeleton)].astype(float).mean(1) - rest_ankle
+    ball = _ball(made)
+    level = upright(heading + SIGN * np.radians(tracks["toes_out"]))
     heel = _heel(tracks)
-    yaw = heading + SIGN * np.radians(tracks["toes_out"])
-    feet = euler(heel, 0 * heel, yaw)
-    level = euler(0 * heel, 0 * heel, yaw)
-    ankles = np.concatenate([spots, np.broadcast_to(rest_ankle[:, 2:], (*spots.shape[:2], 1))], -1)
-    ankles = ankles + apply(level, ball) - apply(feet, ball)
-    ankles[..., 2] += made.leg * tracks["lift"]
+    feet = level @ euler(heel, 0 * heel, 0 * heel)
+    return ankles + apply(level, ball) - apply(feet, ball), feet
 
+
+def _pelvis(tracks: Tracks, fps: float, made: Build, ankles: Array) -> tuple[Array, Array]:
+    """The pelvis' rotation (T, 3, 3) and place (T, 3): between the feet, as high as they allow."""
     balance = tracks["balance"]
     places = made.leg * balance[..., :2] + SIGN[:, None] * made.stance * balance[..., 2:]
     middle = places.mean(1) + 0.36 * tracks["weight"][:, None] * (places[:, 0] - places[:, 1])
-    heading = np.arctan2(balance[..., 3].sum(1), balance[..., 2].sum(1))
-    pitch, roll, turned = np.radians(tracks["pelvis"]).T
-    pelvis = euler(0 * pitch, 0 * pitch, heading) @ euler(pitch, roll, turned)
-    aside = euler(0 * pitch, 0 * pitch, heading)[:, :, :2] @ (
-        made.leg * tracks["hips"][:, :2, None]
-    )
-    root = np.zeros((len(middle), 3))
-    root[:, :2] = (
-        middle
-        + aside[:, :2, 0]
-        + apply(
-            euler(0 * pitch, 0 * pitch, heading),
-            np.array([0.0, rest_root[1] - rest_ankle[0, 1], 0.0]),
-        )[:, :2]
-    )
+    level = upright(np.arctan2(balance[..., 3].sum(1), balance[..., 2].sum(1)))
+    aside = made.leg * tracks["hips"] * np.array([1, 1, 0])
+    aside[:, 1] += made.head("root")[1] - made.pair("foot")[0, 1]
+    root = apply(level, aside)
+    root[:, :2] += middle
+    pelvis = level @ euler(*np.radians(tracks["pelvis"]).T)
     highest = below(_height(root, pelvis, ankles, made), 0.16 * fps)
     root[:, 2] = highest - made.leg * tracks["hips"][:, 2]
-    return pelvis, root, ankles, feet
+    return pelvis, root
+
+
+def _ball(made: Build) -> Array:
+    """(2, 3) from the ankles to where the toes begin, at rest."""
+    return made.skeleton.heads[_toes(made.skeleton)].astype(float).mean(1) - made.pair("foot")
 
 
 def _heel(tracks: Tracks) -> Array:
@@ -248,8 +245,7 @@ def _legs(
 ) -> None:
     hips = root[:, None] + apply(pelvis[:, None], made.pair("upperleg01") - made.head("root"))
     # Knees bend over the toes.
-    toes = made.skeleton.heads[_toes(made.skeleton)].mean(1) - made.pair("foot")
-    pointing = unit(apply(feet, toes) * np.array([1, 1, 0]))
+    pointing = unit(apply(feet, _ball(made)) * np.array([1, 1, 0]))
     knee_side = unit(pointing + 0.35 * (pelvis @ FORWARD)[:, None])
     upper, lower = made.legs.lengths
     knees, ends = two_bone(hips, ankles, upper, lower, knee_side)
@@ -385,7 +381,18 @@ def _clear(
     low: tuple[Array, Array],
     high: tuple[Array, Array],
 ) -> tuple[Array, Array]:
-    """Move hands out of the torso, and turn the elbows from it."""
+    """Move hands out of the torso, and turn the elbows from it.
+
+    Args:
+        made: whose torso.
+        elbows, wrists: (T, 2, 3) where they are now.
+        target: (T, 2, 3) of the wrists.
+        pole: (T, 2, 3) side to which the elbows bend.
+        low: place and rotation of the pelvis.
+        high: place and rotation of the chest.
+    Returns:
+        The target and the pole to use instead.
+    """
     along = wrists - elbows
     places = (0.0, 0.3, 0.6, -0.5, -1.0)  # wrist, palm, fingers, forearm, elbow
     points = np.stack([wrists + share * along for share in places], 2)

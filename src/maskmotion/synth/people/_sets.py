@@ -22,6 +22,7 @@ class Set:
         shapes: what rays meet.
         lighting: what shines on them, and on the person.
         key: unit (x, y, z) from the person to the light that models it, and its linear colour.
+        sunlit: whether that light is the sun, which things may keep off the person.
         softness: of the key light's shadow.
         backdrop: radiance (n, 3) where nothing is met, for (3, n) directions.
         parameters: for `Scene.parameters`.
@@ -31,6 +32,7 @@ class Set:
     lighting: Lighting
     key: tuple[Array, Array]
     softness: float
+    sunlit: bool = False
     backdrop: Callable[[Array], Array] | None = None
     parameters: dict[str, object] = field(default_factory=dict)
 

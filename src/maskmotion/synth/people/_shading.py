@@ -173,40 +173,61 @@ def _cast(
         return
     here, normal = samples.points[:, index], samples.normals[:, index]
     thin = 0.5 if shape.cover is not None else 1.0  # leaves let light through
-    for step, strength in ((0.06 * large + 0.01, 0.55), (0.3 * large + 0.02, 0.6)):
-        free = _distance(shape, here + normal * F32(step)) / F32(step)
-        around[index] *= 1 - F32(lighting.shade * strength * thin) * np.clip(1 - free, 0, 1)
+    step = F32(0.25 * large + 0.02)
+    hidden = np.clip(1 - _distance(shape, here + normal * step) / step, 0, 1)
+    around[index] *= 1 - F32(lighting.shade * thin) * hidden * (0.45 + 0.4 * hidden * hidden)
     start = here + normal * F32(0.01)
     if lighting.sun is not None:
         towards = lighting.sun.towards.astype(F32)[:, None]
-        direct[index] *= _passing(shape, start, towards, 0.03)
+        direct[index] *= _passing(shape, start, towards, 0.03, _reach(shape, lighting))
     elif lighting.lamps and max(shape.half) > 0.06:
         lamp = lighting.lamps[0]
         towards = np.array(lamp.at, F32)[:, None] - here
         towards /= np.sqrt((towards * towards).sum(0))
         far = float(np.linalg.norm(np.subtract(lamp.at, shape.at)))
-        direct[index] *= _passing(shape, start, towards, 0.5 * lamp.radius / max(far, 0.5))
+        spread = 0.5 * lamp.radius / max(far, 0.5)
+        direct[index] *= _passing(shape, start, towards, spread, _reach(shape, lighting))
+
+
+def _reach(shape: Shape, lighting: Lighting) -> float:
+    """How many m a shadow is followed; it fades away before."""
+    if lighting.sun is None:
+        return min(2.0, 0.3 + 2.5 * max(shape.half))
+    top = shape.at[2] + shape.half[2]
+    return min(30.0, 2 * top / max(float(lighting.sun.towards[2]), 0.2))
 
 
 def _shadow(shape: Shape, lighting: Lighting) -> Array:
     """(8, 3) corners of the shape moved to where its shadow ends."""
+    reach = _reach(shape, lighting)
     if lighting.sun is not None:
-        top = shape.at[2] + shape.half[2]
-        reach = min(15.0, top / max(float(lighting.sun.towards[2]), 0.2))
         return shape.corners() - reach * lighting.sun.towards
     if not lighting.lamps:
         return shape.corners()
-    away = np.subtract(shape.at, lighting.lamps[0].at)
-    reach = min(1.2, 1.5 * max(shape.half))
-    return shape.corners() + reach * away / np.linalg.norm(away)
+    corners = shape.corners(0.2 * reach)
+    away = corners - np.array(lighting.lamps[0].at)
+    return corners + reach * away / np.linalg.norm(away, axis=1, keepdims=True)
 
 
-def _passing(shape: Shape, start: Array, towards: Array, spread: float) -> Array:
+def sun_reaches(shapes: Sequence[Shape], sun: Sun, points: Array) -> Array:
+    """(n,) share of the sun that gets to (3, n) free points."""
+    points = points.astype(F32)
+    share = np.ones(points.shape[1], F32)
+    if sun.shines is not None:
+        share = share * sun.shines(points)
+    for shape in shapes:
+        if shape.casts and shape.form != "floor":
+            share = share * _passing(shape, points, sun.towards.astype(F32)[:, None], 0.05, FAR_M)
+    return share
+
+
+def _passing(shape: Shape, start: Array, towards: Array, spread: float, reach: float) -> Array:
     """(n,) share of a lamp's light that passes a shape on its way to (3, n) points.
 
     Args:
         towards: (3, n) or (3, 1) unit vectors to the lamp.
         spread: growth of the half shadow with the distance.
+        reach: m from the shape to where its shadow has faded away.
     """
     x, y = shape.to_local(start[0] - F32(shape.at[0]), start[1] - F32(shape.at[1]))
     tx, ty = shape.to_local(towards[0], towards[1])
@@ -216,21 +237,22 @@ def _passing(shape: Shape, start: Array, towards: Array, spread: float) -> Array
         half[1] = F32(0.02)
     if shape.form == "ball":
         rim = 0.1 if shape.cover is None else 0.9
-        return _past_ball(origin, direction, half, rim, spread / min(shape.half))
-    return _past_box(origin, direction, half, spread)
+        return _past_ball(origin, direction, half, rim, spread / min(shape.half), reach)
+    return _past_box(origin, direction, half, spread, reach)
 
 
-def _past_ball(o: tuple, d: tuple, half: list, rim: float, spread: float) -> Array:
+def _past_ball(o: tuple, d: tuple, half: list, rim: float, spread: float, reach: float) -> Array:
     """As `_passing`; all turned into the ball's frame, with a half shadow `rim` radii wide."""
     o, d = (tuple(c / h for c, h in zip(v, half, strict=True)) for v in (o, d))
     squared = d[0] ** 2 + d[1] ** 2 + d[2] ** 2
     ahead = -(o[0] * d[0] + o[1] * d[1] + o[2] * d[2]) / squared
     nearest = o[0] ** 2 + o[1] ** 2 + o[2] ** 2 - ahead**2 * squared
     soft = F32(rim) + np.maximum(ahead, 0) * F32(spread)
-    return np.where(ahead > 0, np.clip(0.5 + (nearest - 1) / soft, 0, 1), 1).astype(F32)
+    dark = np.clip(0.5 - (nearest - 1) / soft, 0, 1) * _faded(ahead, reach)
+    return np.where(ahead > 0, 1 - dark, 1).astype(F32)
 
 
-def _past_box(o: tuple, d: tuple, half: list, spread: float) -> Array:
+def _past_box(o: tuple, d: tuple, half: list, spread: float, reach: float) -> Array:
     """As `_passing`; how deep a ray dives into the box tells how dark it gets."""
     enter, leave = F32(-FAR_M), F32(FAR_M)
     for origin, direction, h in zip(o, d, half, strict=True):
@@ -241,7 +263,12 @@ def _past_box(o: tuple, d: tuple, half: list, spread: float) -> Array:
     through = np.where(leave > 0.005, leave - np.maximum(enter, 0), -1)
     # the way through a thin box is short also where the ray passes far from its outline
     steep = min(F32(0.5), F32(max(half)) / (2 * min(half) + F32(0.05)))
-    return np.clip(0.5 - through * steep / soft, 0, 1).astype(F32)
+    dark = np.clip(through * steep / soft, 0, 1) * _faded(np.asarray(enter), reach)
+    return (1 - dark).astype(F32)
+
+
+def _faded(way: Array, reach: float) -> Array:
+    return np.clip(2 - way * F32(2 / reach), 0, 1)
 
 
 def _distance(shape: Shape, points: Array) -> Array:

@@ -20,9 +20,9 @@ Rng = np.random.Generator
 
 # sRGB of skin by melanin, without the blood's red.
 TONES = np.array(
-    [(238, 208, 190), (224, 182, 154), (203, 154, 122), (168, 117, 86), (119, 79, 57), (68, 46, 37)]
+    [(229, 197, 178), (217, 175, 147), (199, 150, 119), (168, 117, 86), (119, 79, 57), (68, 46, 37)]
 )
-BLOOD = np.array([0.05, 0.24, 0.21])  # what redness 1 takes of sRGB, as an exponent
+BLOOD = np.array([0.05, 0.24, 0.16])  # what redness 1 takes of sRGB, as an exponent
 LEVELS = 128  # of melanin and of redness in the table of colours
 LEAST_RED, MOST_RED = -0.5, 1.5
 EYE_PX = 256
@@ -37,6 +37,7 @@ LOWER_LID = np.array(
     [(0.0209, 1.7132), (0.0249, 1.7125), (0.0281, 1.7122), (0.0318, 1.7119), (0.0355, 1.7119),
      (0.0388, 1.7123), (0.0425, 1.7140)]
 )  # fmt: skip
+LID_FOLD = np.array([0.0, 0.0042])  # above the lid's edge
 BROW = np.array(
     [(0.012, 1.737), (0.023, 1.741), (0.036, 1.7445), (0.0465, 1.7435), (0.0555, 1.738)]
 )
@@ -95,7 +96,7 @@ def _soft(skin: Skin, rng: Rng) -> tuple[Array, Array, Array]:
     melanin -= 0.75 * np.maximum(dark - 0.25, 0) * at["palms"]
     melanin -= (0.03 + 0.4 * np.maximum(dark - 0.2, 0)) * at["nails"]
     flushed = 0.45 + 0.55 * at["cheeks"] + 0.6 * at["nose"] + 0.5 * at["ears"] + 0.25 * at["chin"]
-    redness = skin.redness * flushed + 0.07 * uneven[1]
+    redness = skin.redness * flushed + 0.055 * uneven[1]
     redness += (
         0.12 * at["lids"] + (0.1 + 0.3 * skin.shadows) * at["below_eyes"] + 0.15 * at["folds"]
     )
@@ -117,8 +118,9 @@ def _roughen(melanin: Array, redness: Array, skin: Skin) -> None:
     high, wide = _box("lips")
     lip = lips[high, wide]
     folds = 1 + 0.3 * paint.grain()[17, wide]  # the same down a column
-    melanin[high, wide] += lip * (0.05 + 0.10 * skin.lips * folds)
-    redness[high, wide] += lip * (0.30 + 0.45 * skin.lips) * folds
+    dark = (0.05 + 0.1 * skin.lips * folds) * (1 - 1.4 * skin.melanin)  # dark skin's are paler
+    melanin[high, wide] += lip * dark
+    redness[high, wide] += lip * (0.30 + 0.45 * skin.lips) * (1 + 0.3 * skin.melanin) * folds
 
 
 @functools.cache
@@ -161,7 +163,7 @@ def _crease(melanin: Array, redness: Array, skin: Skin, rng: Rng) -> None:
         x = np.linspace(-1, 1, 9) * rng.uniform(0.022, 0.04)
         wave = z + 0.003 * np.cos(x / 0.014) * rng.uniform(0, 1) + rng.normal(0, 0.0006, 9)
         lines.append((paint.face_px(np.stack([x, wave], 1)), float(depth)))
-    lines += _both_sides(UPPER_LID + (0.0, 0.0042), 0.55, rng)
+    lines += _both_sides(UPPER_LID + LID_FOLD, 0.55, rng)
     left, top, right, bottom = paint.around(np.concatenate([line for line, _ in lines]), 6)
     groove = paint.strokes(lines, (left, top, right, bottom), 2, 2)
     fine = paint.soften(groove, 0.7) + 0.7 * paint.soften(groove, 2.2)
@@ -228,7 +230,7 @@ def _make_up(picture: Array, skin: Skin) -> None:
         if skin.shadow[1] > 0:
             soft = paint.enlarge(paint.fields()["lids"])[top:bottom, left:right]
             _blend(window, skin.shadow[1] * np.clip(1.3 * soft, 0, 1), np.array(skin.shadow[0]))
-        lines = [(paint.face_px(UPPER_LID * (side, 1)), 0.35 + 0.6 * skin.liner)]
+        lines = [(paint.face_px(UPPER_LID * (side, 1)), 0.5 + 0.45 * skin.liner)]
         lines.append((paint.face_px(LOWER_LID * (side, 1)), 0.22 + 0.3 * skin.liner))
         dark = paint.soften(paint.strokes(lines, box, 3, 4), 0.6)
         _blend(window, dark, 0.5 * np.array(skin.brow) + 0.04)

@@ -1,4 +1,4 @@
-"""Locks of hair: lines that grow from the scalp, lie on the body and hang, and ribbons along them."""
+"""Locks of hair: lines that grow from the scalp, lie on the body and hang; ribbons along them."""
 
 from __future__ import annotations
 
@@ -35,53 +35,57 @@ class Mesh:
 
 @dataclass(frozen=True)
 class Growth:
-    """How n locks grow.
+    """How n locks grow; what is an array of n may be one number for all.
 
     Attributes:
         start: (n, 3) m, on the scalp.
         heading: (n, 3) where each sets out.
-        comb: from places (n, 3) to directions (n, 3) into which they are combed.
         length: (n,) m.
         clearance: (n,) m from the surface.
+        comb: from places (n, 3) to directions (n, 3) into which they are combed; None: not combed.
+        reach_m: (n,) how far along a lock the comb still holds.
         weight: (n,) 0 stands up to 1 falls at once.
         stiffness: how much of its direction a lock keeps over a step.
-        reach_m: (n,) how far along a lock the comb still holds.
         behind: (n,) -1 falls before the shoulder to 1 behind it.
         veils: (n,) whether it may hang before the face.
     """
 
     start: Array
     heading: Array
-    comb: Callable[[Array], Array]
     length: Array
-    clearance: Array
-    weight: Array
-    stiffness: float
-    reach_m: Array
-    behind: Array
-    veils: Array
+    clearance: Array | float
+    comb: Callable[[Array], Array] | None = None
+    reach_m: Array | float = 0.1
+    weight: Array | float = 1.0
+    stiffness: float = 1.0
+    behind: Array | float = 1.0
+    veils: Array | bool = False
 
 
 def grow(head: Head, growth: Growth) -> Array:
     """(n, STEPS + 1, 3) float32 the locks' middle lines."""
+    n = len(growth.start)
+    clearance, reach, weight, behind, veils = (
+        np.broadcast_to(np.asarray(x), n)[:, None]
+        for x in (growth.clearance, growth.reach_m, growth.weight, growth.behind, growth.veils)
+    )
     step = (growth.length / STEPS)[:, None]
+    much = np.maximum(step / 0.015, 1)  # longer steps turn more
     place, heading = growth.start.astype(np.float32), _unit(growth.heading)
-    out = np.empty((len(place), STEPS + 1, 3), np.float32)
+    out = np.empty((n, STEPS + 1, 3), np.float32)
     out[:, 0] = place
     down = np.array([0, 0, -1.0], np.float32)
     shoulder = head.bone("neck01")[2] + 0.02
     for k in range(STEPS):
-        # Shares for a step of 1.5 cm: longer locks take longer steps.
-        much = step / 0.015
-        held = np.exp(-step * k / growth.reach_m[:, None]) * 0.5
-        pull = growth.weight[:, None] * (1 - held) * 1.1
+        held = np.exp(-step * k / reach) * 0.5
+        combed = growth.comb(place) if growth.comb else 0
         low = (place[:, 2:] < shoulder) * 0.5
-        inward = -low * place[:, :1] / 0.15
-        across = np.concatenate([inward, low * growth.behind[:, None], 0 * low], 1)
-        change = held * growth.comb(place) + pull * down + across
-        heading = _unit(growth.stiffness * heading / np.maximum(much, 1) + change)
-        moved = _outside(head, place + step * heading, growth.clearance * min(1, (k + 1) / 3))
-        moved = np.where(growth.veils[:, None], moved, _beside_face(head, moved))
+        inward = -low * place[:, :1] / 0.15 * (behind > 0)
+        across = np.concatenate([inward, low * behind, 0 * low], 1)
+        change = held * combed + 1.1 * weight * (1 - held) * down + across
+        heading = _unit(growth.stiffness * heading / much + change)
+        moved = _outside(head, place + step * heading, clearance[:, 0] * min(1, (k + 1) / 3))
+        moved = np.where(veils, moved, _beside_face(head, moved))
         heading = _unit(moved - place)
         place = moved
         out[:, k + 1] = place
@@ -167,14 +171,14 @@ def ribbons(
     t = np.linspace(0, 1, m) ** 1.5
     half = 0.5 * width[:, None] * np.interp(t, [0, 0.15, 0.7, 1], [0.75, 1, 1, 0.7])
     edge = half[..., None] * side
-    vertices = np.stack([lines - edge, lines + edge], 2)
+    vertices = head.outside_skull(np.stack([lines - edge, lines + edge], 2), 0.002)
     v = np.broadcast_to(1 - t[None, :, None], (n, m, 2))
     u = (slot[:, None, None] + np.array([0.02, 0.98])) / SLOTS
     coordinates = np.stack([np.broadcast_to(u, (n, m, 2)), v], -1)
     aux = np.empty((n, m, 2, 4))
     aux[..., 0], aux[..., 1] = 0.5, tone[:, None, None]
     aux[..., 2], aux[..., 3] = t[None, :, None], open_[..., None]
-    at = (np.arange(n * m * 2).reshape(n, m, 2))
+    at = np.arange(n * m * 2).reshape(n, m, 2)
     a, b, c, d = at[:, :-1, 0], at[:, :-1, 1], at[:, 1:, 0], at[:, 1:, 1]
     faces = np.concatenate([np.stack(f, -1).reshape(-1, 3) for f in ((a, c, b), (b, c, d))])
     return Mesh(

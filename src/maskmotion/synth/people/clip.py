@@ -221,7 +221,7 @@ def _camera(seed: int, framing: Framing) -> Camera:
     rng = stream("camera", seed)
     aside, roll = float(rng.normal(0, 0.06)), float(rng.normal(0, 0.7))
     if framing == "portrait":
-        away, covered = float(rng.uniform(1.0, 2.0)), float(rng.uniform(0.5, 0.85))
+        away, covered = float(rng.uniform(1.0, 2.0)), float(rng.uniform(0.5, 1.0))
         low = 0.2 * (covered - 0.3)
         target = (float(rng.normal(0, 0.02)), -0.05, PORTRAIT_HEAD_M + 0.06 - low)
         height = PORTRAIT_HEAD_M + float(rng.normal(0.02, 0.1))
@@ -254,7 +254,7 @@ def _look(seeds: ClipSeeds, frames: int, fps: float) -> _Look:
     """Colours belong to the scene; sharpness and the hand that holds it to the camera."""
     scene, camera = stream("grade", seeds.scene), stream("drift", seeds.camera)
     grade = Grade(
-        exposure=float(np.exp(scene.normal(0, 0.18))),
+        exposure=float(1.25 * np.exp(scene.normal(0, 0.18))),
         balance=tuple(np.exp(scene.normal(0, 0.05, 3) * [1, 0.4, 1]).tolist()),
         vignette=float(max(0.0, scene.uniform(-0.2, 0.35))),
         # No lens and no codec keeps single pixels.

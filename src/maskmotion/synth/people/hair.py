@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from maskmotion.synth.people._haircut import CUTS, fur_layers, hair_locks
 from maskmotion.synth.people._beard import beard_fur, beard_locks
+from maskmotion.synth.people._haircut import CUTS, fur_layers, hair_locks
 from maskmotion.synth.people._hairpaint import fur, lock
 from maskmotion.synth.people._headwear import glasses_pieces, headwear_pieces
 from maskmotion.synth.people._looks import Hair, draw_hair
@@ -47,7 +47,7 @@ def _hair(head: Head, hair: Hair, rng: np.random.Generator) -> list[Piece]:
 
 
 def grain(hair: Hair) -> int:
-    return 2 if hair.style == "afro" else 0
+    return 2 if hair.style in ("afro", "curls") else 0
 
 
 def _beard(head: Head, hair: Hair, rng: np.random.Generator) -> list[Piece]:
@@ -57,10 +57,9 @@ def _beard(head: Head, hair: Hair, rng: np.random.Generator) -> list[Piece]:
     close, skin = beard_fur(head, hair)
     locks, roots = beard_locks(head, hair, rng)
     weights = head.body.weights
-    curl = max(1.0, 2 * hair.curl)
     return [
         _piece(close, weights[skin], fur(1, colour, hair.grey), hair, skin),
-        _piece(locks, weights[roots], lock(curl, colour, colour, hair.grey), hair, roots),
+        _piece(locks, weights[roots], lock(2 * hair.curl, colour, colour, hair.grey), hair, roots),
     ]
 
 

@@ -31,7 +31,7 @@ SPREADS = {
     "l-foot-scale-incr": 0.05, "measure-upperarm-length-incr": 0.1,
     "measure-lowerarm-length-incr": 0.1, "measure-upperleg-height-incr": 0.07,
     "measure-lowerleg-height-incr": 0.07, "upperlegs-height-incr": 0.06,
-    "lowerlegs-height-incr": 0.06, "stomach-pregnant-incr": 0.2,
+    "lowerlegs-height-incr": 0.06, "stomach-pregnant-incr": 0.1,
 }  # fmt: skip
 
 # anny's mouths look sullen and its eyes stare.
@@ -41,6 +41,15 @@ USUAL = {
     "l-eye-height2-incr": -0.35,
     "l-eye-height3-incr": -0.25,
 }
+
+# What a heavy body has more of; anny's own weight ends at stout.
+HEAVY = {
+    "head-fat-incr": 0.2, "neck-double-incr": 0.25, "measure-waist-circ-incr": 0.35,
+    "torso-scale-depth-incr": 0.25, "torso-scale-horiz-incr": 0.15, "hip-scale-depth-incr": 0.25,
+    "hip-scale-horiz-incr": 0.15, "l-upperarm-fat-incr": 0.35, "l-lowerarm-fat-incr": 0.25,
+    "l-upperleg-fat-incr": 0.35, "l-lowerleg-fat-incr": 0.2, "buttocks-volume-incr": 0.2,
+    "stomach-pregnant-incr": 0.15, "stomach-tone-incr": -0.2,
+}  # fmt: skip
 
 
 def stream(name: str, *seeds: int) -> np.random.Generator:
@@ -73,22 +82,20 @@ def draw_traits(seed: int) -> Traits:
     gender = float(rng.beta(0.2, 0.2))
     age_years = float(18 + 62 * rng.beta(1.1, 1.6))
     ancestry = rng.dirichlet([0.35, 0.35, 0.35])
-    weight = float(np.clip(rng.normal(0.5 + 0.002 * (age_years - 35), 0.19), 0.12, 0.97))
+    fat = float(np.clip(rng.normal(0.35 + 0.008 * (age_years - 35), 1.1), -1.7, 2.5))
     phenotype = {
         "gender": gender,
         "age": (2 + (age_years - 25) / 55) / 3 if age_years > 25 else 2 / 3,
         "muscle": float(np.clip(rng.normal(0.52 - 0.1 * gender, 0.13), 0.15, 0.9)),
-        "weight": weight,
+        "weight": float(np.clip(0.5 + 0.25 * fat, 0.1, 1)),
         "height": _height(rng, gender, ancestry),
         "proportions": float(rng.uniform(0.35, 0.95)),
         "cupsize": float(rng.uniform(0.25, 0.75)),
         "firmness": float(rng.uniform(0.3, 0.8)),
     } | dict(zip(("african", "asian", "caucasian"), map(float, ancestry), strict=True))
-    changes = {name: _change(rng, name) for name in (*FACE_CHANGES, *BODY_CHANGES)}
-    for name, usual in USUAL.items():
-        changes[name] += usual
-    changes["stomach-pregnant-incr"] = max(0.0, changes["stomach-pregnant-incr"] + weight - 0.5) / 2
-    return Traits(gender, age_years, tuple(map(float, ancestry)), phenotype, changes)
+    changes = _changes(rng, float(ancestry[1]), fat)
+    african, asian, caucasian = map(float, ancestry)
+    return Traits(gender, age_years, (african, asian, caucasian), phenotype, changes)
 
 
 def _height(rng: np.random.Generator, gender: float, ancestry: np.ndarray) -> float:
@@ -98,10 +105,17 @@ def _height(rng: np.random.Generator, gender: float, ancestry: np.ndarray) -> fl
     return float((np.clip(metres, 1.53, 1.94) - least) / 1.09)
 
 
-def _change(rng: np.random.Generator, name: str) -> float:
-    usual = 0.2 if name in FACE_CHANGES else 0.18
-    deviation = SPREADS.get(name, usual)
-    return float(np.clip(rng.normal(0, deviation), -2 * deviation, 2 * deviation))
+def _changes(rng: np.random.Generator, asian: float, fat: float) -> dict[str, float]:
+    out = {}
+    for name in (*FACE_CHANGES, *BODY_CHANGES):
+        usual = 0.15 if name.startswith("nose") else 0.2 if name in FACE_CHANGES else 0.18
+        deviation = SPREADS.get(name, usual)
+        change = np.clip(rng.normal(0, deviation), -2 * deviation, 2 * deviation)
+        narrow = name.startswith("l-eye")  # the Asian shapes' eyes are so without it
+        change += USUAL.get(name, 0.0) * (1 - 0.8 * asian * narrow)
+        out[name] = float(np.clip(change + HEAVY.get(name, 0.0) * max(fat - 0.2, 0.0), -0.9, 0.9))
+    out["stomach-pregnant-incr"] = max(0.0, out["stomach-pregnant-incr"])
+    return out
 
 
 def body_of(traits: Traits) -> Body:

@@ -57,8 +57,9 @@ class Grade:
     def tone(self, light: Array) -> Array:
         """(..., 3) float32 in [0, 1] from linear light; the same curve as shaders/finish.frag."""
         x = light * (self.exposure * np.asarray(self.balance, np.float32))
-        x = x * (1 + 0.12 * x) / (1 + 0.55 * x)
-        return np.clip(x, 0, 1) ** np.float32(1 / 2.2)
+        x = x * (1 + 0.12 * x) / (1 + 0.45 * x)
+        x = np.clip(x, 0, 1) ** np.float32(1 / 2.2)
+        return 0.5 * (x + x * x * (3 - 2 * x))
 
     def taps(self) -> tuple[float, float]:
         """Weights of a pixel and of each of its two neighbours, along one direction."""

