@@ -444,4 +444,4 @@ def test_people_from_end_to_end(opengl: str, tmp_path: Path) -> None:
         other = pictures(tmp_path / "a/counterfactuals" / name / "person-1.mp4")
         assert np.abs(frames.astype(int) - other)[alpha > 250].mean() > 5
     report = check_clips([tmp_path / "a/clips"])
-    assert {trouble for clip in report for trouble in clip.troubles} <= {"small", "too-short"}
+    assert {trouble.kind for clip in report for trouble in clip.troubles} <= {"small", "too-short"}

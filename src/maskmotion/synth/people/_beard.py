@@ -56,7 +56,7 @@ def beard_fur(head: Head, hair: Hair) -> tuple[Mesh, Array]:
         rise = 0.0012 + height * (0.0015 + 0.006 * hair.beard_length) * np.clip(inside, 0, 1)
         vertices.append(place + rise[:, None] * (outward + 0.5 * height * down))
         aux = np.zeros((len(used), 4))
-        aux[:, 0] = np.clip(0.65 - 0.65 * np.clip(inside / 0.7, -0.4, 1) + 0.4 * height, 0, 1)
+        aux[:, 0] = np.clip(0.6 - 0.6 * np.clip(inside / 0.45, -0.5, 1) + 0.4 * height, 0, 1)
         aux[:, 1], aux[:, 2], aux[:, 3] = -0.15, 0.4, 0.7 + 0.3 * height
         auxes.append(aux)
     coordinates = (place - head.middle)[:, [0, 2]] * [18, 10]

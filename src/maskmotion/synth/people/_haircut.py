@@ -64,8 +64,8 @@ CUTS = {
     "slick": _Cut((0.09, 0.13), (0.035, 0.06), None, "back", 0.25, 0.3, 0.9, 0.12, (0.005, 0.02),
                   250, 6, 0.021, (0.006, 0.006)),
     "curls": _Cut((0.05, 0.11), (0.03, 0.08), None, "loose", 0.75, 0.35, 0.8, 0.05, (0.008, 0.03),
-                  300, 6, 0.017, (0.022, 0.04), 3),
-    "afro": _Cut(fur_m=(0.025, 0.1), layers=5),
+                  300, 6, 0.017, (0.022, 0.04), 2),
+    "afro": _Cut(fur_m=(0.025, 0.085), layers=4),
     "bob": _Cut((0.3, 0.34), (0.3, 0.34), ("head", -0.04, -0.085), count=160, width_m=0.03),
     "shoulder": _Cut((0.36, 0.46), (0.36, 0.46), ("neck01", -0.05, 0.02), count=150,
                      width_m=0.03),
@@ -81,16 +81,22 @@ RIM_DEG = {"cap": (24, 12, -8), "beanie": (18, 2, -22), "hat": (30, 22, 8)}  # f
 # Fur ---------------------------------------------------------------------------------------
 
 COLUMNS, ROWS = 40, 11
+BUSH_M = 0.02  # longer fur stands out by itself
+BUSH_CLOSED = 0.25  # height of its closed layer
 
 
 def fur_layers(head: Head, hair: Hair) -> Mesh:
     """Layers over the scalp, the outermost first."""
     cut = CUTS[hair.style]
-    heights = np.linspace(1, 0, cut.layers)
-    return joined([_layer(head, hair, cut, float(height)) for height in heights])
+    long = cut.fur_m[0] + hair.length * (cut.fur_m[1] - cut.fur_m[0])
+    if hair.headwear in RIM_DEG:
+        long = min(long, 0.004)
+    lowest = BUSH_CLOSED if long > BUSH_M else 0.0
+    heights = np.linspace(1, lowest, cut.layers)
+    return joined([_layer(head, hair, cut, long, float(height)) for height in heights])
 
 
-def _layer(head: Head, hair: Hair, cut: _Cut, height: float) -> Mesh:
+def _layer(head: Head, hair: Hair, cut: _Cut, long: float, height: float) -> Mesh:
     """One layer of fur; height 0 at the scalp to 1 at the tips."""
     azimuth = np.linspace(0, 360, COLUMNS + 1)
     line = hairline_deg(azimuth, hair.recession) - 1.5
@@ -99,12 +105,9 @@ def _layer(head: Head, hair: Hair, cut: _Cut, height: float) -> Mesh:
     elevation = top + (line - top) * t
     place = head.on_skull(azimuth, elevation)
     outward = _unit(place - head.middle)
-    long = cut.fur_m[0] + hair.length * (cut.fur_m[1] - cut.fur_m[0])
-    if hair.headwear in RIM_DEG:
-        long = min(long, 0.004)
     inside = np.clip((elevation - line) / 7, 0, 1)
     inside *= np.clip((top - elevation) / 9 + (top > 89), 0, 1)
-    if long > 0.02:
+    if long > BUSH_M:
         vertices, aux = _bush(place, outward, elevation - line, long, height, hair.seed)
     else:
         rise = 0.003 + long * height * (0.4 + 0.6 * inside)
@@ -117,9 +120,16 @@ def _layer(head: Head, hair: Hair, cut: _Cut, height: float) -> Mesh:
         # Below long locks it is as dark as their roots.
         aux[..., 1] = -0.22 if cut.top_m[1] > 0 else 0.0
         aux[..., 2], aux[..., 3] = 0.5, 0.6 + 0.4 * height
-    fine = 2 if long > 0.02 else 1
+    # Nothing beside a wreath, not even a shadow.
+    beside = top - line < 2
+    aux[..., 0] = np.where(beside, 2, aux[..., 0])
+    vertices = np.where(beside[:, None], place, vertices)
+    fine = 2 if long > BUSH_M else 1
     u = azimuth[None] / 360 * 6 * fine + 0 * t
-    return grid(vertices, np.stack([u, elevation / 60 * fine], -1), aux)
+    # Down from the crown by the way along the surface, which is steep over the forehead.
+    steps = np.linalg.norm(np.diff(vertices, axis=0), axis=2)
+    v = -np.concatenate([0 * steps[:1], np.cumsum(steps, 0)]) / 0.1 * fine
+    return grid(vertices, np.stack([u, v], -1), aux)
 
 
 def _wreath_top(azimuth: Array, line: Array) -> Array:
@@ -133,17 +143,17 @@ def _bush(
 ) -> tuple[Array, Array]:
     """Vertices and aux of a layer of hair that stands out by itself."""
     rng = np.random.default_rng([seed, 4])
-    much = np.clip(above / 28, 0.02, 1) ** 0.6
+    much = np.clip(above / 28, 0.01, 1) ** 0.42
     bumps = sum(
         rng.uniform(0.4, 1) * np.sin(outward @ rng.normal(0, 7, 3) + rng.uniform(0, 6.3))
         for _ in range(6)
     )
     reach = long * much * (1 + 0.035 * bumps)
-    rise = 0.003 + reach * (0.0 if height == 0 else 0.62 + 0.38 * height)
+    rise = 0.003 + reach * (0.62 + 0.38 * height)
     aux = np.zeros((*above.shape, 4))
     inside = np.clip(above / 6, 0, 1)
-    # The second layer is closed but for its border; farther out ever fewer strands are left.
-    aux[..., 0] = np.where(height < 0.3, 0.9 - 0.9 * inside, 0.05 + 0.8 * height**1.5)
+    # Farther out ever fewer strands are left; all thin out at the border.
+    aux[..., 0] = 0.0 if height <= BUSH_CLOSED else 0.05 + 0.8 * height**1.5
     aux[..., 0] = np.maximum(aux[..., 0], 0.75 * (1 - inside))
     aux[..., 2], aux[..., 3] = 0.5, 0.35 + 0.65 * height
     return place + rise[..., None] * outward, aux
@@ -176,7 +186,7 @@ class _Roots:
 def hair_locks(head: Head, hair: Hair, rng: np.random.Generator) -> Mesh | None:
     """All locks, the outermost first; None where a style has none."""
     cut = CUTS[hair.style]
-    hidden = hair.headwear in RIM_DEG and cut.ends is None and cut.top_m[1] < 0.12
+    hidden = hair.headwear in RIM_DEG and cut.ends is None and cut.top_m[1] < 0.15
     if cut.top_m[1] == 0 or hidden:
         return None
     meshes = [_grown(head, hair, cut, _rooted(head, hair, cut), rng)]
@@ -249,6 +259,8 @@ def _lengths(
         top, side = (low + hair.length * (high - low) for low, high in (cut.top_m, cut.side_m))
         length = (side + (top - side) * at.upper) * rng.uniform(0.85, 1.05, len(at.start))
         length *= 0.75 + 0.25 * _smooth(2 * layer)  # shorter below
+        if cut.top_m[1] < 0.05:  # a short one does not jut out over the forehead
+            length *= np.interp(at.inside, [0, 14], [0.45, 1])
     return np.where(at.fringe, np.clip(length, 0.1, 0.2), length)
 
 

@@ -80,7 +80,8 @@ def grow(head: Head, growth: Growth) -> Array:
         held = np.exp(-step * k / reach) * 0.5
         combed = growth.comb(place) if growth.comb else 0
         low = (place[:, 2:] < shoulder) * 0.5
-        inward = -low * place[:, :1] / 0.15 * (behind > 0)
+        wide = np.clip((np.abs(place[:, :1]) - 0.1) / 0.04, 0, 1)  # slides off no shoulder
+        inward = -low * place[:, :1] / 0.15 * np.where(behind > 0, 1, wide)
         across = np.concatenate([inward, low * behind, 0 * low], 1)
         change = held * combed + 1.1 * weight * (1 - held) * down + across
         heading = _unit(growth.stiffness * heading / much + change)

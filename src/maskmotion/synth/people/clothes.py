@@ -304,7 +304,8 @@ def clothes_pieces(body: Body, outfit: Outfit) -> tuple[list[Piece], Array]:
         if garment.kind == "skirt":
             trunk = (whole.arm < 0.5) & (whole.points[:, 2] > whole.crotch)
             hidden |= trunk & (inside(garment, whole) > UNDER_M)
-    return pieces, hidden
+    chin = body.weights[:, body.skeleton.index("head")] > 0.1  # hangs over high collars
+    return pieces, hidden & ~chin
 
 
 def _garment_pieces(body: Body, garment: Garment, outside: Array) -> list[Piece]:
@@ -394,7 +395,9 @@ def _hang(garment: Garment, points: Array, normals: Array, p: Places) -> Array:
         if garment.kind == "shoes" or not here.any():
             continue
         radius = np.linalg.norm(p.round_limb[here], axis=1)
-        wider = _hanging_radius(p.round_limb[here], radius, along[here], garment.taper)
+        # Around the shoulder a sleeve is sewn on; it hangs from what is below.
+        start = 0.1 if p.arm[here].min() > 0.5 else -0.1
+        wider = _hanging_radius(p.round_limb[here], radius, along[here], garment.taper, start)
         out = normals[here] * np.array([1, 1, 0.2])
         gain = garment.looseness * np.clip(wider - radius, 0, 0.12)
         # Towards the shoulder, the neck and the waistband cloth lies on the body.
@@ -424,14 +427,17 @@ def _flare(garment: Garment, points: Array, normals: Array, p: Places) -> Array:
     return (points + (2 * garment.thickness * rim + wide * down)[:, None] * out).astype(np.float32)
 
 
-def _hanging_radius(across: Array, radius: Array, along: Array, taper: float) -> Array:
-    """(n,) how far from the axis cloth hangs that may narrow by `taper` m a m downwards."""
+def _hanging_radius(
+    across: Array, radius: Array, along: Array, taper: float, start: float
+) -> Array:
+    """(n,) how far from the axis cloth hangs that may narrow by `taper` m a m from `start` on."""
     sectors, step = 12, 0.03
     angle = np.arctan2(across[:, 1], across[:, 0])
     sector = ((angle / (2 * np.pi) % 1) * sectors).astype(int) % sectors
     row = np.clip(((along + 0.1) / step).astype(int), 0, 49)
     table = np.zeros((50, sectors))
-    np.maximum.at(table, (row, sector), radius)
+    below = along >= start
+    np.maximum.at(table, (row[below], sector[below]), radius[below])
     table = np.maximum(table, 0.5 * (np.roll(table, 1, 1) + np.roll(table, -1, 1)) * (table == 0))
     for k in range(1, 50):
         table[k] = np.maximum(table[k], table[k - 1] - taper * step)

@@ -33,7 +33,7 @@ __all__ = ["Framing", "Motion", "Performance", "make_motion", "perform"]
 
 Array = np.ndarray
 Framing = Literal["body", "portrait"]
-PAD_S = 1.6  # computed before and after the clip, so that its ends are like its middle
+PAD_S = 3.4  # computed before and after the clip, so that its ends are like its middle
 
 
 @dataclass(frozen=True)
@@ -265,6 +265,7 @@ def _portrait_tracks(seed: int, time: Array) -> Made:
     spans = _windows(seed, time, 1.0, 2.4)
     joins = stream("joins", seed).uniform(0.45, 0.8, len(spans) + 1)
     shares = {name: share for name, (_, share, _) in HEADS.items()}
+    with_hands = stream("hands", seed).random() < 0.5
     tracks = still(time)
     played, talking = [], []
     before = ""
@@ -273,10 +274,16 @@ def _portrait_tracks(seed: int, time: Array) -> Made:
         clock, tempo, pause = _clock(seed, i, time, start, end)
         make, _, talks = HEADS[name]
         head = make(stream("behaviour", seed, i), clock, float(np.interp(end, time, clock)))
-        tracks["head"] += _blend(time, spans, joins, i)[:, None] * head
+        share = _blend(time, spans, joins, i)
+        tracks["head"] += share[:, None] * head
         played.append(Played(name, round(start, 3), round(end, 3), tempo, pause, {}))
         if talks:
             talking.append((start, end))
+        if talks and with_hands:
+            length = float(np.interp(end, time, clock))
+            scene = Scene(clock, length, tempo, stream("behaviour", seed, i, 1), still(time))
+            act("gesture", scene)
+            tracks["arms"] += share[:, None, None] * (scene.tracks["arms"] - still(time)["arms"])
     _sway(stream("sway", seed), time, tracks)
     return "portrait", played, tracks, [], talking
 

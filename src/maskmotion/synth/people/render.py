@@ -35,7 +35,8 @@ LAMP_PX = 512
 DEPTHS_UNIT = 7
 MOVING = {"position": 3, "normal": 3}  # columns of a vertex
 STILL = {"rest": 3, "rest_normal": 3, "coordinate": 2, "aux": 4}
-LAMP_REACH_M = 1.3  # half the side of what the lamp sees, round the figure's middle
+LAMP_DEPTH_M = 1.5  # before and behind the middle of what the lamp sees
+LAMP_REACH_M = 1.3  # at most half the side of that
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,8 @@ class Renderer:
         gl = self._gl
         vertices = posed.vertices[t]
         self._loaded.write(vertices, posed.normals[t])
-        lamp = _lamp_matrix(light, (vertices.min(0) + vertices.max(0)) / 2)
+        middle, reach = _lamp_view(camera, vertices)
+        lamp = _lamp_matrix(light, middle, reach)
         gl.enable(gl.DEPTH_TEST)
         self._lamp.use()
         self._lamp.clear(depth=1.0)
@@ -159,7 +161,7 @@ class Renderer:
         self._loaded.draw_depth()
         self._drawn.use()
         self._drawn.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
-        self._light_up(_seen(camera, drift), camera.position, light, lamp)
+        self._light_up(camera, drift, light, lamp, reach)
         self._loaded.draw()
         return self._finished(grade)
 
@@ -189,13 +191,14 @@ class Renderer:
         return picture[..., 0].copy(), picture[..., 1].copy()
 
     def _light_up(
-        self, matrix: Array, position: tuple[float, float, float], light: Light, lamp: Array
+        self, camera: Camera, drift: Array | None, light: Light, lamp: Array, reach: float
     ) -> None:
         self._depths.use(DEPTHS_UNIT)
         values = {
-            "camera": _columns(matrix),
+            "camera": _columns(_seen(camera, drift)),
             "lamp": _columns(lamp),
-            "eye": tuple(position),
+            "lamp_scale": (2 * reach / LAMP_PX, 0.5 / LAMP_DEPTH_M),
+            "eye": tuple(camera.position),
             "towards": tuple(light.towards),
             "key": tuple(light.key),
             "sky": tuple(light.sky),
@@ -358,15 +361,25 @@ def _columns(matrix: Array) -> tuple[float, ...]:
     return tuple(matrix.T.ravel().tolist())
 
 
-def _lamp_matrix(light: Light, middle: Array) -> Array:
-    """(4, 4) parallel rays of the lamp, round the figure."""
+def _lamp_view(camera: Camera, vertices: Array) -> tuple[Array, float]:
+    """Middle and half side in m of what the lamp is to see: what the camera sees of a figure."""
+    away = float(np.linalg.norm(np.subtract(camera.position, camera.target)))
+    reach = 1.3 * away / camera.focal
+    if reach >= LAMP_REACH_M:
+        return (vertices.min(0) + vertices.max(0)) / 2, LAMP_REACH_M
+    return np.array(camera.target), reach
+
+
+def _lamp_matrix(light: Light, middle: Array, reach: float) -> Array:
+    """(4, 4) parallel rays of the lamp."""
     backward = np.asarray(light.towards, float)
     right = np.cross([0.0, 0.3, 1.0], backward)
     right /= np.linalg.norm(right)
     axes = np.stack([right, np.cross(backward, right), -backward])
+    scale = np.array([reach, reach, LAMP_DEPTH_M])
     matrix = np.eye(4)
-    matrix[:3, :3] = axes / LAMP_REACH_M
-    matrix[:3, 3] = -axes @ middle / LAMP_REACH_M
+    matrix[:3, :3] = axes / scale[:, None]
+    matrix[:3, 3] = -axes @ middle / scale
     return matrix.astype(np.float32)
 
 
@@ -381,8 +394,9 @@ def _context() -> Any:
         raise MissingExtraError(
             "rendered people need the extra synth; install it with `pip install maskmotion[synth]`"
         ) from error
+    settings: dict[str, Any] = {"backend": "egl"}
     with contextlib.suppress(Exception):
-        return moderngl.create_context(standalone=True, backend="egl", require=330)
+        return moderngl.create_context(require=330, standalone=True, **settings)
     raise MissingExtraError(
         "no OpenGL 3.3 through EGL was found; install Mesa (Debian: libegl1 libgl1-mesa-dri)"
     )

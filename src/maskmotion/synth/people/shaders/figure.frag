@@ -8,6 +8,7 @@ uniform vec3 towards;        // the lamp
 uniform vec3 key, sky, ground;
 uniform float softness;
 uniform sampler2D depths;    // of the lamp
+uniform vec2 lamp_scale;     // m a texel; share of its depth a m
 uniform sampler2D albedo;    // sRGB
 uniform sampler2D relief;    // rg: slope of the surface, 0.5 is flat
 uniform float shine;         // strength of the reflection
@@ -31,13 +32,14 @@ out vec4 colour;
 
 float lit(float facing) {
     // Four taps round the place in the lamp's picture.
-    float step = mix(1.0, 3.0, softness) / 512.0;
-    // The steeper the surface, the deeper it lies a texel further on.
-    float slant = sqrt(max(1.0 - facing * facing, 0.0)) / max(facing, 0.12);
-    float near = in_lamp.z - 0.0015 - 0.0026 * slant;
+    if (max(abs(in_lamp.x - 0.5), abs(in_lamp.y - 0.5)) > 0.495) return 1.0;
+    float apart = mix(1.0, 3.0, softness);  // texels
+    // The steeper the surface, the deeper it lies a tap further on.
+    float slant = min(sqrt(max(1.0 - facing * facing, 0.0)) / max(facing, 0.01), 6.0);
+    float near = in_lamp.z - lamp_scale.y * (0.003 + lamp_scale.x * (1.06 * apart + 0.7) * slant);
     float sum = 0.0;
     for (int i = 0; i < 4; i++) {
-        vec2 off = step * vec2(float(i & 1) - 0.5, float(i >> 1) - 0.5) * 1.5;
+        vec2 off = apart * 1.5 / 512.0 * vec2(float(i & 1) - 0.5, float(i >> 1) - 0.5);
         sum += near <= texture(depths, in_lamp.xy + off).r ? 0.25 : 0.0;
     }
     return sum;
