@@ -13,7 +13,7 @@ from maskmotion.media.sinks import FileSink
 # One thread, else the same frames may come out as other bytes; the groups are short, so that any
 # frame is read quickly.
 _H264 = {"qp": "0", "g": "12", "bf": "0", "x264-params": "threads=1"}
-# Masks come out a third larger, and colour half as large again.
+# For builds of FFmpeg without x264; its files are half as large again.
 _FFV1 = Encoder("ffv1", {"level": "3", "slices": "4", "slicecrc": "1", "g": "1"})
 # Matroska marks every file with a random number otherwise.
 _ALIKE = {"fflags": "+bitexact"}

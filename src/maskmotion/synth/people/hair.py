@@ -38,7 +38,7 @@ def _hair(head: Head, hair: Hair, rng: np.random.Generator) -> list[Piece]:
     colour, tips = np.array(hair.colour), np.array(hair.tips)
     close = fur_layers(head, hair)
     weights = head.hang_weights
-    pieces = [_piece(close, weights(close.vertices), fur(grain(hair), colour, hair.grey), hair)]
+    pieces = [_piece(close, weights(close.vertices), fur(_grain(hair), colour, hair.grey), hair)]
     long = hair_locks(head, hair, rng)
     if long is not None:
         texture = lock(2 * hair.curl, colour, tips, hair.grey)
@@ -46,7 +46,7 @@ def _hair(head: Head, hair: Hair, rng: np.random.Generator) -> list[Piece]:
     return pieces
 
 
-def grain(hair: Hair) -> int:
+def _grain(hair: Hair) -> int:
     return 2 if hair.style in ("afro", "curls") else 0
 
 

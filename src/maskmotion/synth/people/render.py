@@ -398,5 +398,5 @@ def _context() -> Any:
     with contextlib.suppress(Exception):
         return moderngl.create_context(require=330, standalone=True, **settings)
     raise MissingExtraError(
-        "no OpenGL 3.3 through EGL was found; install Mesa (Debian: libegl1 libgl1-mesa-dri)"
+        "no OpenGL 3.3 through EGL was found; install Mesa (Debian: libegl1 libgl1)"
     )
