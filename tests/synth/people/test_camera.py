@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from maskmotion.synth.people.camera import Camera
 
-SIZE = 200
+SIZE = 40
 CAMERAS = st.builds(
     lambda x, y, z, view, roll: Camera((x, -y, z), (0.1, 0.0, 0.9), view, roll),
     st.floats(-1, 1),
@@ -34,8 +34,8 @@ def test_a_ray_s_points_project_to_its_pixel(camera, row, column):
 
 @given(CAMERAS)
 def test_rays_with_a_margin_hold_those_without_in_their_middle(camera):
-    wide = camera.rays(SIZE + 40, margin=20 / SIZE)
-    assert wide[20:-20, 20:-20] == pytest.approx(camera.rays(SIZE), abs=1e-5)
+    wide = camera.rays(SIZE + 20, margin=10 / SIZE)
+    assert wide[10:-10, 10:-10] == pytest.approx(camera.rays(SIZE), abs=1e-5)
 
 
 @given(CAMERAS, st.tuples(*[st.floats(-0.5, 0.5)] * 3))

@@ -7,13 +7,6 @@ import pytest
 
 pytest.importorskip("anny")
 
-from maskmotion.synth.people._cloth import (
-    PATTERNS,
-    draw_cloth,
-    paint_cloth,
-    paint_print,
-    paint_relief,
-)
 from maskmotion.synth.people.body import make_body, parts
 from maskmotion.synth.people.clothes import (
     Garment,
@@ -22,6 +15,13 @@ from maskmotion.synth.people.clothes import (
     draw_outfit,
     inside,
     measure,
+)
+from maskmotion.synth.people.clothes.cloth import (
+    PATTERNS,
+    draw_cloth,
+    paint_cloth,
+    paint_print,
+    paint_relief,
 )
 from maskmotion.synth.people.person import draw_traits
 

@@ -31,9 +31,9 @@ from maskmotion.errors import (
 )
 from maskmotion.media import open_video, read_still
 from maskmotion.synth.people import dataset
-from maskmotion.synth.people._manifest import Settings
 from maskmotion.synth.people.clip import JOINTS, ClipSeeds
 from maskmotion.synth.people.dataset import make_people
+from maskmotion.synth.people.manifest import Settings
 
 ROOT = Path(__file__).parents[3]
 SMALL: dict[str, Any] = {"seed": 1, "size": 64, "frames": 6, "jobs": 1, "renderer": StandIn}

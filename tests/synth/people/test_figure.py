@@ -37,7 +37,7 @@ def pose(figure, rotations=None, shift=(0, 0, 0), action=0.0):
 
 def test_without_rotations_a_figure_rests_where_it_is_put():
     posed = pose(assemble(stick(), [plate()]), shift=(1, 2, 3))
-    assert posed.vertices[0] == pytest.approx(GRID + [1, 2, 3])
+    assert posed.vertices[0] == pytest.approx(GRID + np.array([1, 2, 3]))
     assert posed.heads[0] == pytest.approx(np.array([[1, 2, 3], [2, 2, 3]]))
 
 

@@ -9,13 +9,14 @@ import pytest
 
 pytest.importorskip("anny")
 
-from maskmotion.synth.people._beard import BEARDS
-from maskmotion.synth.people._headwear import GLASSES, HEADWEAR
-from maskmotion.synth.people._scalp import Head, hairline_deg, measure_head
 from maskmotion.synth.people.body import Body, make_body
 from maskmotion.synth.people.figure import Piece, assemble, faces_normals
 from maskmotion.synth.people.hair import STYLES, Hair, draw_hair, hair_pieces
-from maskmotion.synth.people.person import draw_traits, stream
+from maskmotion.synth.people.hair.beard import BEARDS
+from maskmotion.synth.people.hair.headwear import GLASSES, HEADWEAR
+from maskmotion.synth.people.hair.scalp import Head, hairline_deg, measure_head
+from maskmotion.synth.people.person import draw_traits
+from maskmotion.synth.people.seeding import stream
 
 PLAIN = Hair(
     style="crew", length=0.5, volume=0.5, curl=0.0, parting=0.3, fringe=0.0, recession=0.2,

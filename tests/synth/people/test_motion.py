@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 pytest.importorskip("anny")
 
-from maskmotion.synth.people import _performing
-from maskmotion.synth.people._behaviours import ARM, BEHAVIOURS, THEMES, arm
-from maskmotion.synth.people._curves import below, drift, flow, moves, smooth, stream
-from maskmotion.synth.people._face_motion import gaze_actions
-from maskmotion.synth.people._limbs import apply, turn, two_bone, unit
 from maskmotion.synth.people.body import forward, make_body, parts, pose_body
-from maskmotion.synth.people.motion import make_motion, perform
+from maskmotion.synth.people.motion import make_motion, perform, performing
+from maskmotion.synth.people.motion.behaviours import ARM, BEHAVIOURS, THEMES, arm
+from maskmotion.synth.people.motion.curves import below, drift, flow, moves, smooth
+from maskmotion.synth.people.motion.face import gaze_actions
+from maskmotion.synth.people.motion.limbs import apply, turn, two_bone, unit
+from maskmotion.synth.people.seeding import stream
 
 FPS = 25.0
 SEEDS = range(24)
@@ -105,8 +105,8 @@ def test_two_bones_survive_a_target_in_the_start():
 def test_a_bent_limb_ends_where_it_was_solved_to(body, seed):
     rng = np.random.default_rng(seed)
     for limb, bones in (
-        (_performing.build(body).arms, _performing.ARM_BONES),
-        (_performing.build(body).legs, _performing.LEG_BONES),
+        (performing.build(body).arms, performing.ARM_BONES),
+        (performing.build(body).legs, performing.LEG_BONES),
     ):
         heads = body.skeleton.heads[[pair(body.skeleton, bone) for bone in bones]].astype(float)
         parent = turn(unit(rng.normal(size=(3, 2, 3))), rng.uniform(-2, 2, (3, 2)))
@@ -128,7 +128,7 @@ def test_a_bent_limb_ends_where_it_was_solved_to(body, seed):
 def test_an_elbow_turns_about_its_hinge_alone(body, seed):
     """The twist of the upper arm ends above the elbow, and that of the hand is the forearm's."""
     rng = np.random.default_rng(seed)
-    limb = _performing.build(body).arms
+    limb = performing.build(body).arms
     start = np.zeros((3, 2, 3))
     pole = rng.normal(size=(3, 2, 3))
     joints = (start, *two_bone(start, 0.4 * unit(rng.normal(size=(3, 2, 3))), *limb.lengths, pole))
@@ -143,10 +143,10 @@ def test_an_elbow_turns_about_its_hinge_alone(body, seed):
 
 def test_elbows_and_knees_bend_one_way(acted):
     for _, body, _, turned, heads in acted:
-        made = _performing.build(body)
+        made = performing.build(body)
         for limb, bones, most in (
-            (made.arms, _performing.ARM_BONES, 150),
-            (made.legs, _performing.LEG_BONES, 130),
+            (made.arms, performing.ARM_BONES, 150),
+            (made.legs, performing.LEG_BONES, 130),
         ):
             first, second, middle, _, end = (pair(body.skeleton, bone) for bone in bones)
             upper, lower = heads[:, middle] - heads[:, first], heads[:, end] - heads[:, middle]
@@ -189,7 +189,7 @@ def test_joints_move_smoothly(acted):
         assert np.linalg.norm(speed, axis=-1).max() < 750, motion.describe()
         jolt = np.linalg.norm(np.diff(speed, axis=0), axis=-1) * FPS
         assert jolt.max() < 12000, motion.describe()
-        root = np.diff(heads[:, 0], 2, axis=0) * FPS**2 / _performing.build(body).leg
+        root = np.diff(heads[:, 0], 2, axis=0) * FPS**2 / performing.build(body).leg
         assert np.linalg.norm(root, axis=-1).max() < 11
         hands = heads[:, pair(body.skeleton, "wrist")]
         assert np.linalg.norm(np.diff(hands, axis=0), axis=-1).max() * FPS < 8
@@ -238,7 +238,7 @@ def test_people_stay_where_the_camera_looks(acted):
 def test_hands_stay_out_of_a_heavy_torso(bodies):
     body = bodies["heavy"]
     chest = body.skeleton.index("spine01")
-    girth = _performing.build(body).girth
+    girth = performing.build(body).girth
     for seed in SEEDS:
         performance = perform(make_motion(seed, frames=60, fps=FPS, framing="body"), body)
         turned, heads = forward(body.skeleton, performance.rotations, performance.shift)
@@ -268,7 +268,7 @@ def test_hands_correspond_on_all_bodies(bodies):
             shoulder = rest[pair(body.skeleton, "upperarm01")] - rest[chest]
             hands = heads[:, pair(body.skeleton, "wrist")] - heads[:, [chest]]
             local = np.einsum("tba,tkb->tka", turned[:, chest], hands) - shoulder
-            seen.append(local / _performing.build(body).arm)
+            seen.append(local / performing.build(body).arm)
         far.append(np.linalg.norm(np.array(seen) - seen[0], axis=-1))
     # A tenth of an arm, but where a girth is in the way.
     assert np.quantile(far, 0.9) < 0.12
@@ -286,7 +286,7 @@ def test_hands_meet_before_every_chest(bodies):
     tracks["arms"] += arm(-np.degrees(np.arcsin(0.35 / 0.8)), 0, 0.8)
     apart = []
     for body in [*bodies.values(), broad]:
-        rotations, shift = _performing.pose(tracks, FPS, body)
+        rotations, shift = performing.pose(tracks, FPS, body)
         _, heads = forward(body.skeleton, rotations, shift)
         left, right = heads[0, pair(body.skeleton, "wrist"), 0]
         apart.append(left - right)
@@ -390,7 +390,7 @@ def test_eyes_look_where_they_should(body, look):
     tracks["balance"][..., 2] = 1
     tracks["arms"] += arm(0, -80, 0.9)
     tracks["eyes"] = rest
-    rotations, shift = _performing.pose(tracks, FPS, body)
+    rotations, shift = performing.pose(tracks, FPS, body)
     acting = np.zeros((2, len(body.actions)))
     for name, values in actions.items():
         acting[:, body.actions.index(name)] = values

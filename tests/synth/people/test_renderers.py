@@ -13,7 +13,7 @@ SCRIPT = """
 import sys
 import numpy as np
 from maskmotion.synth.people.clip import ClipSeeds, PeopleRenderer
-with PeopleRenderer(96) as renderer:
+with PeopleRenderer(64) as renderer:
     made = [
         renderer.clip(ClipSeeds(k, k, k, k), framing=framing, frames=1)
         for k, framing in enumerate(("body", "portrait"))

@@ -9,9 +9,8 @@ import pytest
 from PIL import Image
 
 from maskmotion.errors import ConfigError, MediaError
-from maskmotion.synth.people import _lens, _shading, _textures, _tracing
 from maskmotion.synth.people.camera import Camera
-from maskmotion.synth.people.scenery import make_scene
+from maskmotion.synth.people.scenery import lens, make_scene, shading, textures, tracing
 
 BODY = Camera((0.4, -4.5, 1.3), (0, 0, 0.9), 28.0)
 PORTRAIT = Camera((0.1, -1.5, 1.55), (0, 0, 1.55), 18.0)
@@ -75,7 +74,7 @@ def test_a_floor_takes_shadows_only_where_it_can_be_seen():
 def test_another_size_shows_the_same_scene(seed, camera):
     small = make_scene(seed, camera, 100, margin=0.0).picture
     large = make_scene(seed, camera, 200, margin=0.0).picture
-    reduced = _lens.halve(large)
+    reduced = lens.halve(large)
     inner = slice(4, -4)
     difference = np.abs(np.minimum(small, 1) - np.minimum(reduced, 1))[inner, inner]
     assert difference.mean() < 0.02
@@ -85,7 +84,7 @@ def test_another_size_shows_the_same_scene(seed, camera):
 
 def test_the_margin_adds_to_the_sides_and_leaves_the_middle():
     assert make_scene(7, BODY, 100, margin=0.1).picture.shape == (120, 120, 3)
-    wide, narrow = (_tracing.make_view(BODY, *sides).rays for sides in ((120, 0.1), (100, 0.0)))
+    wide, narrow = (tracing.make_view(BODY, *sides).rays for sides in ((120, 0.1), (100, 0.0)))
     assert np.allclose(wide[:, 10:-10, 10:-10], narrow, atol=1e-6)
 
 
@@ -96,10 +95,10 @@ def test_the_margin_adds_to_the_sides_and_leaves_the_middle():
     "camera", [BODY, PORTRAIT, Camera((3, -2.5, 1.2), (0, 0, 0.9), 35.0, roll_deg=4.0)]
 )
 def test_rays_are_the_cameras_own_turned_to_look_along_y(camera):
-    view = _tracing.make_view(camera, 40, 0.08)
+    view = tracing.make_view(camera, 40, 0.08)
     rays = np.moveaxis(view.rays, 0, -1)
     rays = rays / np.linalg.norm(rays, axis=-1, keepdims=True)
-    world = _tracing.turned(rays.astype(float), _tracing.heading(camera))
+    world = tracing.turned(rays.astype(float), tracing.heading(camera))
     assert np.allclose(world, camera.rays(40, 0.08), atol=1e-5)
     assert abs(rays[20, 20, 0]) < 0.03
 
@@ -107,14 +106,14 @@ def test_rays_are_the_cameras_own_turned_to_look_along_y(camera):
 @pytest.mark.parametrize("camera", [BODY, Camera((3, -2.5, 1.2), (0, 0, 0.9), 35.0, roll_deg=4.0)])
 def test_where_a_ray_meets_the_floor_projects_back_to_its_pixel(camera):
     side = 50
-    view = _tracing.make_view(camera, side, 0.0)
-    floor = _tracing.Shape("floor", (0, 0, 0), (1000, 1, 0), grey())
-    depth, number = _tracing.trace(view, [floor])
+    view = tracing.make_view(camera, side, 0.0)
+    floor = tracing.Shape("floor", (0, 0, 0), (1000, 1, 0), grey())
+    depth, number = tracing.trace(view, [floor])
     rows, columns = np.nonzero(number == 0)
     assert len(rows) > 300
     points = view.eye[:, None] + depth[rows, columns] * view.rays[:, rows, columns]
     assert np.abs(points[2]).max() < 1e-3
-    world = _tracing.turned(points.T.astype(float), _tracing.heading(camera))
+    world = tracing.turned(points.T.astype(float), tracing.heading(camera))
     near = depth[rows, columns] < 100
     pixels = camera.project(world[near], side)
     assert np.allclose(pixels, np.stack([columns, rows], -1)[near] + 0.5, atol=0.02)
@@ -122,9 +121,9 @@ def test_where_a_ray_meets_the_floor_projects_back_to_its_pixel(camera):
 
 @pytest.mark.parametrize("form", ["box", "tube", "ball", "card"])
 def test_shapes_are_met_where_they_are(form):
-    view = _tracing.make_view(BODY, 120, 0.0)
-    shape = _tracing.Shape(form, (0.3, 1.0, 0.8), (0.4, 0.4, 0.5), grey(), yaw=0.0)
-    depth, number = _tracing.trace(view, [shape])
+    view = tracing.make_view(BODY, 120, 0.0)
+    shape = tracing.Shape(form, (0.3, 1.0, 0.8), (0.4, 0.4, 0.5), grey(), yaw=0.0)
+    depth, number = tracing.trace(view, [shape])
     rows, columns = np.nonzero(number == 0)
     points = view.eye[:, None] + depth[rows, columns] * view.rays[:, rows, columns]
     inside = (
@@ -132,7 +131,7 @@ def test_shapes_are_met_where_they_are(form):
     )
     assert inside.all()
     # the middle of the outline lies where the camera sees the middle of the shape
-    pixels = BODY.project(_tracing.turned(np.array(shape.at), _tracing.heading(BODY)), 120)
+    pixels = BODY.project(tracing.turned(np.array(shape.at), tracing.heading(BODY)), 120)
     middle = np.array([columns.min() + columns.max() + 1, rows.min() + rows.max() + 1]) / 2
     assert np.abs(middle - pixels).max() < 3
     # 0.8 m wide, seen from its depth
@@ -141,24 +140,24 @@ def test_shapes_are_met_where_they_are(form):
 
 
 def test_the_nearer_shape_hides_the_other():
-    view = _tracing.make_view(BODY, 60, 0.0)
-    far = _tracing.Shape("card", (0, 3, 1), (4, 0, 4), grey())
-    near = _tracing.Shape("card", (0, 1, 1), (0.3, 0, 0.3), grey())
+    view = tracing.make_view(BODY, 60, 0.0)
+    far = tracing.Shape("card", (0, 3, 1), (4, 0, 4), grey())
+    near = tracing.Shape("card", (0, 1, 1), (0.3, 0, 0.3), grey())
     for shapes, at in (((far, near), 1), ((near, far), 0)):
-        _, number = _tracing.trace(view, shapes)
+        _, number = tracing.trace(view, shapes)
         assert number[30, 30] == at
 
 
 def test_what_stands_near_the_floor_darkens_it():
-    view = _tracing.make_view(BODY, 80, 0.0)
-    floor = _tracing.Shape("floor", (0, 0, 0), (1000, 1, 0), grey())
-    box = _tracing.Shape("box", (0, 1.0, 0.3), (0.3, 0.3, 0.3), grey())
-    lighting = _shading.Lighting(np.ones(3, np.float32), np.zeros(3, np.float32), shade=0.8)
+    view = tracing.make_view(BODY, 80, 0.0)
+    floor = tracing.Shape("floor", (0, 0, 0), (1000, 1, 0), grey())
+    box = tracing.Shape("box", (0, 1.0, 0.3), (0.3, 0.3, 0.3), grey())
+    lighting = shading.Lighting(np.ones(3, np.float32), np.zeros(3, np.float32), shade=0.8)
     bright = [
-        _shading.shade(view, shapes, *_tracing.trace(view, shapes), lighting)
+        shading.shade(view, shapes, *tracing.trace(view, shapes), lighting)
         for shapes in ([floor], [floor, box])
     ]
-    _, number = _tracing.trace(view, [floor, box])
+    _, number = tracing.trace(view, [floor, box])
     seen = number == 0
     assert np.allclose(bright[0][seen], 0.5, atol=1e-4)
     darkest = bright[1][seen].min()
@@ -167,16 +166,16 @@ def test_what_stands_near_the_floor_darkens_it():
 
 
 def test_the_suns_shadow_falls_away_from_it():
-    view = _tracing.make_view(BODY, 80, 0.0)
-    floor = _tracing.Shape("floor", (0, 0, 0), (1000, 1, 0), grey())
-    box = _tracing.Shape("box", (0, 1.0, 0.4), (0.1, 0.1, 0.4), grey())
+    view = tracing.make_view(BODY, 80, 0.0)
+    floor = tracing.Shape("floor", (0, 0, 0), (1000, 1, 0), grey())
+    box = tracing.Shape("box", (0, 1.0, 0.4), (0.1, 0.1, 0.4), grey())
     towards = np.array([0.6, 0.0, 0.8])
     nothing = np.zeros(3, np.float32)
-    lighting = _shading.Lighting(
-        nothing, nothing, sun=_shading.Sun(towards, np.ones(3, np.float32)), shade=0.0
+    lighting = shading.Lighting(
+        nothing, nothing, sun=shading.Sun(towards, np.ones(3, np.float32)), shade=0.0
     )
-    depth, number = _tracing.trace(view, [floor, box])
-    picture = _shading.shade(view, [floor, box], depth, number, lighting)[..., 0]
+    depth, number = tracing.trace(view, [floor, box])
+    picture = shading.shade(view, [floor, box], depth, number, lighting)[..., 0]
     points = view.eye[:, None, None] + depth * view.rays
     dark = (number == 0) & (picture < 0.05)
     x, y = points[0][dark], points[1][dark]
@@ -191,10 +190,10 @@ def test_the_suns_shadow_falls_away_from_it():
 
 def test_hashes_are_the_same_everywhere_and_spread_evenly():
     i, j = np.array([[0, 1, -1, 1234], [0, 2, -3, 7]], np.float32)
-    values = _textures.cell_hash(i, j, 5)
+    values = textures.cell_hash(i, j, 5)
     assert (values * 2**24).astype(int).tolist() == [10559681, 5097600, 7922583, 7982200]
     grid = np.arange(200, dtype=np.float32)
-    many = _textures.cell_hash(np.repeat(grid, 200), np.tile(grid, 200), 1)
+    many = textures.cell_hash(np.repeat(grid, 200), np.tile(grid, 200), 1)
     assert many.mean() == pytest.approx(0.5, abs=0.01)
     assert np.histogram(many, 16, (0, 1))[0].min() > 0.9 * 40000 / 16
 
@@ -203,8 +202,7 @@ def test_textures_fade_to_their_mean_in_the_distance():
     rng = np.random.default_rng(0)
     u, v = rng.uniform(-20, 20, (2, 4000)).astype(np.float32)
     near, far = (
-        _textures.noise(_textures.Spots(u, v, np.full_like(u, size)), 1.0, 3)
-        for size in (0.002, 0.5)
+        textures.noise(textures.Spots(u, v, np.full_like(u, size)), 1.0, 3) for size in (0.002, 0.5)
     )
     assert near.std() == pytest.approx(1, abs=0.15)
     assert far.std() < 0.7 * near.std()
@@ -213,7 +211,7 @@ def test_textures_fade_to_their_mean_in_the_distance():
 def test_a_disc_blur_keeps_the_light_and_has_its_radius():
     picture = np.zeros((61, 61, 1), np.float32)
     picture[30, 30] = 1
-    blurred = _lens.disc_blur(picture, 6.0)[..., 0]
+    blurred = lens.disc_blur(picture, 6.0)[..., 0]
     assert blurred.sum() == pytest.approx(1, abs=1e-4)
     rows, columns = np.nonzero(blurred > 1e-4)
     assert np.hypot(rows - 30, columns - 30).max() == pytest.approx(6, abs=0.6)
@@ -225,7 +223,7 @@ def test_only_what_is_out_of_focus_is_blurred():
     picture[::2] = 1  # stripes
     depth = np.full((64, 64), 2.0, np.float32)
     depth[:, 32:] = 40.0
-    seen = _lens.defocus(picture, depth, focus_m=2.0, opening=5.0)
+    seen = lens.defocus(picture, depth, focus_m=2.0, opening=5.0)
     assert seen[20:40, 4:20].std() > 0.45
     assert seen[20:40, 44:60].std() < 0.1
 

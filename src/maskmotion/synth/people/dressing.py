@@ -9,7 +9,8 @@ from maskmotion.synth.people.body import make_body
 from maskmotion.synth.people.clothes import clothes_pieces, draw_outfit
 from maskmotion.synth.people.figure import Figure, assemble
 from maskmotion.synth.people.hair import draw_hair, hair_pieces
-from maskmotion.synth.people.person import draw_traits, stream
+from maskmotion.synth.people.person import draw_traits
+from maskmotion.synth.people.seeding import stream
 from maskmotion.synth.people.skin import draw_skin, skin_pieces
 
 __all__ = ["Person", "make_person"]

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from maskmotion.synth.people.body import BODY_CHANGES, FACE_CHANGES, Body, make_body
+from maskmotion.synth.people.body import BODY_CHANGES, FACE_CHANGES
+from maskmotion.synth.people.seeding import stream
 
-__all__ = ["Traits", "draw_traits", "stream"]
+__all__ = ["Traits", "draw_traits"]
 
-STREAMS = ("traits", "skin", "hair", "clothes", "motion", "scene", "camera", "grade", "drift")
 
 # Standard deviations of changes that need another than the usual one: some move a vertex by 2 mm
 # at 1, some by 6 cm.
@@ -50,11 +50,6 @@ HEAVY = {
     "l-upperleg-fat-incr": 0.35, "l-lowerleg-fat-incr": 0.2, "buttocks-volume-incr": 0.2,
     "stomach-pregnant-incr": 0.15, "stomach-tone-incr": -0.2,
 }  # fmt: skip
-
-
-def stream(name: str, *seeds: int) -> np.random.Generator:
-    """Generator that depends only on its name and seeds."""
-    return np.random.default_rng([STREAMS.index(name), *seeds])
 
 
 @dataclass(frozen=True)
@@ -116,7 +111,3 @@ def _changes(rng: np.random.Generator, asian: float, fat: float) -> dict[str, fl
         out[name] = float(np.clip(change + HEAVY.get(name, 0.0) * max(fat - 0.2, 0.0), -0.9, 0.9))
     out["stomach-pregnant-incr"] = max(0.0, out["stomach-pregnant-incr"])
     return out
-
-
-def body_of(traits: Traits) -> Body:
-    return make_body(traits.phenotype, traits.changes)

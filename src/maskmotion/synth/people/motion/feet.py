@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from maskmotion.synth.people._curves import bump, ease
+from maskmotion.synth.people.motion.curves import bump, ease
 
 Array = np.ndarray
 NEAR = 0.05  # leg lengths; a foot closer to its wanted place stays

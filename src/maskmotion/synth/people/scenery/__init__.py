@@ -12,14 +12,16 @@ from pathlib import Path
 
 import numpy as np
 
-from maskmotion.synth.people._interiors import make_interior
-from maskmotion.synth.people._lens import defocus, disc_blur, halve
-from maskmotion.synth.people._outdoors import make_outdoors
-from maskmotion.synth.people._photos import photograph
-from maskmotion.synth.people._sets import Set
-from maskmotion.synth.people._shading import shade, sun_reaches
-from maskmotion.synth.people._studios import make_studio
-from maskmotion.synth.people._tracing import (
+from maskmotion.synth.people.camera import Camera
+from maskmotion.synth.people.light import Colour, Light
+from maskmotion.synth.people.scenery.interiors import make_interior
+from maskmotion.synth.people.scenery.lens import defocus, disc_blur, halve
+from maskmotion.synth.people.scenery.outdoors import make_outdoors
+from maskmotion.synth.people.scenery.photos import photograph
+from maskmotion.synth.people.scenery.sets import Set
+from maskmotion.synth.people.scenery.shading import shade, sun_reaches
+from maskmotion.synth.people.scenery.studios import make_studio
+from maskmotion.synth.people.scenery.tracing import (
     View,
     heading,
     make_view,
@@ -27,8 +29,6 @@ from maskmotion.synth.people._tracing import (
     trace,
     turned,
 )
-from maskmotion.synth.people.camera import Camera
-from maskmotion.synth.people.light import Colour, Light
 
 __all__ = ["Scene", "make_scene"]
 

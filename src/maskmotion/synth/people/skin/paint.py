@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from maskmotion.synth.people import _face_paint as paint
-from maskmotion.synth.people._atlas import SIZE, atlas
+from maskmotion.synth.people.skin import strokes as paint
+from maskmotion.synth.people.skin.atlas import SIZE, atlas
 
 if TYPE_CHECKING:
     from maskmotion.synth.people.skin import Skin

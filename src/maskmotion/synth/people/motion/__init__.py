@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from maskmotion.synth.people._behaviours import (
+from maskmotion.synth.people.body import Body
+from maskmotion.synth.people.motion.behaviours import (
     SHAPES,
     THEME_SHARES,
     THEMES,
@@ -17,17 +18,17 @@ from maskmotion.synth.people._behaviours import (
     limited,
     still,
 )
-from maskmotion.synth.people._curves import drift, ease, smooth, stream
-from maskmotion.synth.people._face_motion import (
+from maskmotion.synth.people.motion.curves import drift, ease, smooth
+from maskmotion.synth.people.motion.face import (
     GAZE_LIMITS,
     HEADS,
     Face,
     gaze_actions,
     make_face,
 )
-from maskmotion.synth.people._feet import Step, walk
-from maskmotion.synth.people._performing import pose
-from maskmotion.synth.people.body import Body
+from maskmotion.synth.people.motion.feet import Step, walk
+from maskmotion.synth.people.motion.performing import pose
+from maskmotion.synth.people.seeding import stream
 
 __all__ = ["Framing", "Motion", "Performance", "make_motion", "perform"]
 

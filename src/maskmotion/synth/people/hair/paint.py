@@ -6,7 +6,7 @@ import functools
 
 import numpy as np
 
-from maskmotion.synth.people._strands import SLOTS
+from maskmotion.synth.people.hair.strands import SLOTS
 
 __all__ = ["fur", "lock"]
 

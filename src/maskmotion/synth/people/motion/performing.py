@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from maskmotion.synth.people._behaviours import ARM
-from maskmotion.synth.people._curves import below, ease, soft_max
-from maskmotion.synth.people._limbs import (
+from maskmotion.synth.people.body import Body, Skeleton, parts
+from maskmotion.synth.people.motion.behaviours import ARM
+from maskmotion.synth.people.motion.curves import below, ease, soft_max
+from maskmotion.synth.people.motion.limbs import (
     Limb,
     apply,
     dot,
@@ -19,7 +20,6 @@ from maskmotion.synth.people._limbs import (
     unit,
     upright,
 )
-from maskmotion.synth.people.body import Body, Skeleton, parts
 
 Array = np.ndarray
 Tracks = dict[str, Array]

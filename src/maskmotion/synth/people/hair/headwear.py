@@ -6,10 +6,10 @@ import functools
 
 import numpy as np
 
-from maskmotion.synth.people._looks import Colour, Hair
-from maskmotion.synth.people._scalp import Head
-from maskmotion.synth.people._strands import Mesh, grid, joined
 from maskmotion.synth.people.figure import Piece
+from maskmotion.synth.people.hair.looks import Colour, Hair
+from maskmotion.synth.people.hair.scalp import Head
+from maskmotion.synth.people.hair.strands import Mesh, grid, joined
 
 __all__ = ["GLASSES", "HEADWEAR", "glasses_pieces", "headwear_pieces"]
 

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from maskmotion.synth.people import _materials as mt
-from maskmotion.synth.people import _textures as tx
-from maskmotion.synth.people._sets import Room, Set
-from maskmotion.synth.people._shading import Lighting, Sun
-from maskmotion.synth.people._textures import Cover, Material, Rng, Spots
-from maskmotion.synth.people._tracing import View
+from maskmotion.synth.people.scenery import materials as mt
+from maskmotion.synth.people.scenery import textures as tx
+from maskmotion.synth.people.scenery.sets import Room, Set
+from maskmotion.synth.people.scenery.shading import Lighting, Sun
+from maskmotion.synth.people.scenery.textures import Cover, Material, Rng, Spots
+from maskmotion.synth.people.scenery.tracing import View
 
 Array = np.ndarray
 F32 = np.float32

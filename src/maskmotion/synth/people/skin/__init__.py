@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from maskmotion.synth.people._atlas import MOUTH, atlas, average
-from maskmotion.synth.people._skin_paint import albedo, eyeball
 from maskmotion.synth.people.body import Body, parts
 from maskmotion.synth.people.figure import Piece
 from maskmotion.synth.people.person import Traits
+from maskmotion.synth.people.skin.atlas import MOUTH, atlas, average
+from maskmotion.synth.people.skin.paint import albedo, eyeball
 
 __all__ = ["Skin", "draw_skin", "skin_pieces"]
 

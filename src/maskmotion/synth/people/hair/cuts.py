@@ -7,9 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from maskmotion.synth.people._looks import Hair
-from maskmotion.synth.people._scalp import Head, hairline_deg, roots
-from maskmotion.synth.people._strands import Growth, Mesh, grid, grow, joined, ribbons, trim, waved
+from maskmotion.synth.people.hair.looks import Hair
+from maskmotion.synth.people.hair.scalp import Head, hairline_deg, roots
+from maskmotion.synth.people.hair.strands import (
+    Growth,
+    Mesh,
+    grid,
+    grow,
+    joined,
+    ribbons,
+    trim,
+    waved,
+)
 
 __all__ = ["CUTS", "fur_layers", "hair_locks"]
 

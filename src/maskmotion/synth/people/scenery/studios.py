@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from maskmotion.synth.people import _materials as mt
-from maskmotion.synth.people import _textures as tx
-from maskmotion.synth.people._sets import Room, Set
-from maskmotion.synth.people._shading import Lamp, Lighting
-from maskmotion.synth.people._textures import Material, Rng, Spots
-from maskmotion.synth.people._tracing import View
+from maskmotion.synth.people.scenery import materials as mt
+from maskmotion.synth.people.scenery import textures as tx
+from maskmotion.synth.people.scenery.sets import Room, Set
+from maskmotion.synth.people.scenery.shading import Lamp, Lighting
+from maskmotion.synth.people.scenery.textures import Material, Rng, Spots
+from maskmotion.synth.people.scenery.tracing import View
 
 Array = np.ndarray
 F32 = np.float32

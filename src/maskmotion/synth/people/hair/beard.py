@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from maskmotion.synth.people._looks import Hair
-from maskmotion.synth.people._scalp import Head
-from maskmotion.synth.people._strands import Growth, Mesh, grow, ribbons, trim, waved
 from maskmotion.synth.people.body import make_body, parts
 from maskmotion.synth.people.figure import faces_normals
+from maskmotion.synth.people.hair.looks import Hair
+from maskmotion.synth.people.hair.scalp import Head
+from maskmotion.synth.people.hair.strands import Growth, Mesh, grow, ribbons, trim, waved
 
 __all__ = ["BEARDS", "beard_fur", "beard_locks"]
 

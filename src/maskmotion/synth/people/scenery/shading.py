@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from maskmotion.synth.people._textures import Spots
-from maskmotion.synth.people._tracing import FAR_M, Shape, View, surface
+from maskmotion.synth.people.scenery.textures import Spots
+from maskmotion.synth.people.scenery.tracing import FAR_M, Shape, View, surface
 
 Array = np.ndarray
 F32 = np.float32

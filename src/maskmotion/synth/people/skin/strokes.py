@@ -7,7 +7,9 @@ import functools
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from maskmotion.synth.people._atlas import (
+from maskmotion.synth.people.body import parts
+from maskmotion.synth.people.figure import faces_normals
+from maskmotion.synth.people.skin.atlas import (
     HANDS,
     HEAD,
     HEAD_ROWS,
@@ -20,8 +22,6 @@ from maskmotion.synth.people._atlas import (
     cover,
     grow,
 )
-from maskmotion.synth.people.body import parts
-from maskmotion.synth.people.figure import faces_normals
 
 __all__ = [
     "Line", "around", "enlarge", "face_px", "fields", "grain", "noises", "scatter", "soften",

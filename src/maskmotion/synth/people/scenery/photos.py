@@ -10,7 +10,7 @@ from PIL import Image
 
 from maskmotion.errors import ConfigError
 from maskmotion.media.still import read_still
-from maskmotion.synth.people._textures import Rng, linear
+from maskmotion.synth.people.scenery.textures import Rng, linear
 
 Array = np.ndarray
 F32 = np.float32

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from maskmotion.synth.people._beard import beard_fur, beard_locks
-from maskmotion.synth.people._haircut import CUTS, fur_layers, hair_locks
-from maskmotion.synth.people._hairpaint import fur, lock
-from maskmotion.synth.people._headwear import glasses_pieces, headwear_pieces
-from maskmotion.synth.people._looks import Hair, draw_hair
-from maskmotion.synth.people._scalp import Head, measure_head
-from maskmotion.synth.people._strands import Mesh
 from maskmotion.synth.people.body import Body
 from maskmotion.synth.people.figure import Piece
+from maskmotion.synth.people.hair.beard import beard_fur, beard_locks
+from maskmotion.synth.people.hair.cuts import CUTS, fur_layers, hair_locks
+from maskmotion.synth.people.hair.headwear import glasses_pieces, headwear_pieces
+from maskmotion.synth.people.hair.looks import Hair, draw_hair
+from maskmotion.synth.people.hair.paint import fur, lock
+from maskmotion.synth.people.hair.scalp import Head, measure_head
+from maskmotion.synth.people.hair.strands import Mesh
 
 __all__ = ["STYLES", "Hair", "draw_hair", "hair_pieces"]
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from maskmotion.synth.people import _materials as mt
-from maskmotion.synth.people import _textures as tx
-from maskmotion.synth.people._sets import Room
-from maskmotion.synth.people._textures import Material, Rng, Spots
+from maskmotion.synth.people.scenery import materials as mt
+from maskmotion.synth.people.scenery import textures as tx
+from maskmotion.synth.people.scenery.sets import Room
+from maskmotion.synth.people.scenery.textures import Material, Rng, Spots
 
 Array = np.ndarray
 F32 = np.float32

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from maskmotion.synth.people._curves import bump, drift, ease, stream
+from maskmotion.synth.people.motion.curves import bump, drift, ease
+from maskmotion.synth.people.seeding import stream
 
 Array = np.ndarray
 Rng = np.random.Generator

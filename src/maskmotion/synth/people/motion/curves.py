@@ -1,17 +1,10 @@
-"""Smooth curves over time, and the random streams that they are drawn from."""
+"""Smooth curves over time."""
 
 from __future__ import annotations
-
-import zlib
 
 import numpy as np
 
 Array = np.ndarray
-
-
-def stream(name: str, *seeds: int) -> np.random.Generator:
-    """Generator that depends only on its name and seeds, not on what else was drawn."""
-    return np.random.default_rng([zlib.crc32(name.encode()), *seeds])
 
 
 def ease(x: Array) -> Array:

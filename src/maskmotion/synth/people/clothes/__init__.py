@@ -11,8 +11,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from maskmotion.synth.people._cloth import Cloth, draw_cloth, paint_cloth, paint_print, paint_relief
 from maskmotion.synth.people.body import Body, parts
+from maskmotion.synth.people.clothes.cloth import (
+    Cloth,
+    draw_cloth,
+    paint_cloth,
+    paint_print,
+    paint_relief,
+)
 from maskmotion.synth.people.figure import Piece, faces_normals
 from maskmotion.synth.people.person import Traits
 
@@ -205,9 +211,10 @@ def measure(body: Body, points: Array, weights: Array) -> Places:
 @functools.cache
 def limb_bones(names: tuple[str, ...]) -> tuple[Array, Array]:
     """(J,) 1 for bones of the arms; the same for the legs."""
-    arm = ("upperarm", "lowerarm", "wrist", "finger", "metacarpal")
-    leg = ("upperleg", "lowerleg", "foot", "toe")
-    return tuple(np.float32([name.startswith(kind) for name in names]) for kind in (arm, leg))
+    arms = ("upperarm", "lowerarm", "wrist", "finger", "metacarpal")
+    legs = ("upperleg", "lowerleg", "foot", "toe")
+    on_arm, on_leg = ([name.startswith(limb) for name in names] for limb in (arms, legs))
+    return np.array(on_arm, np.float32), np.array(on_leg, np.float32)
 
 
 def _project(points: Array, joints: Array) -> tuple[Array, Array]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from maskmotion.synth.people._shading import Lighting
-from maskmotion.synth.people._textures import Material
-from maskmotion.synth.people._tracing import Shape
+from maskmotion.synth.people.scenery.shading import Lighting
+from maskmotion.synth.people.scenery.textures import Material
+from maskmotion.synth.people.scenery.tracing import Shape
 
 Array = np.ndarray
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from maskmotion.synth.people._curves import bump, drift, ease, flow, moves
-from maskmotion.synth.people._feet import Step
+from maskmotion.synth.people.motion.curves import bump, drift, ease, flow, moves
+from maskmotion.synth.people.motion.feet import Step
 
 Array = np.ndarray
 Tracks = dict[str, Array]

@@ -67,7 +67,7 @@ def draw_cloth(rng: np.random.Generator, use: str) -> Cloth:
     others = [_beside(rng, ground) for _ in range(2)]
     glossy = rng.random() < (0.35 if use == "shoes" else 0.08)
     trimmed = use in ("top", "jacket") and rng.random() < 0.25
-    trim = tuple(float(c**2.2) for c in (others[0] if trimmed else ground))
+    r, g, b = (float(c**2.2) for c in (others[0] if trimmed else ground))
     return Cloth(
         pattern=pattern,
         colours=(ground, others[0], others[1]),
@@ -77,7 +77,7 @@ def draw_cloth(rng: np.random.Generator, use: str) -> Cloth:
         shine=float(rng.uniform(1.2, 3.0) if glossy else rng.uniform(0.0, 0.35)),
         rough=float(rng.uniform(0.2, 0.4) if glossy else rng.uniform(0.5, 0.9)),
         trim_m=float(rng.uniform(0.008, 0.03)) if trimmed else 0.0,
-        trim=trim,
+        trim=(r, g, b),
         upright=bool(rng.random() < (0.3 if use == "top" else 0.8)),
         print_seed=int(rng.integers(1 << 30)) if use == "top" and rng.random() < 0.3 else -1,
         seed=int(rng.integers(1 << 30)),

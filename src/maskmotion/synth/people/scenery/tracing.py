@@ -12,8 +12,8 @@ from typing import Literal
 
 import numpy as np
 
-from maskmotion.synth.people._textures import Cover, Material, Spots
 from maskmotion.synth.people.camera import Camera
+from maskmotion.synth.people.scenery.textures import Cover, Material, Spots
 
 Array = np.ndarray
 F32 = np.float32

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from maskmotion.synth.people._scalp import Head
+from maskmotion.synth.people.hair.scalp import Head
 
 __all__ = ["Growth", "Mesh", "grid", "grow", "joined", "ribbons", "trim", "waved"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from maskmotion.synth.people._textures import (
+from maskmotion.synth.people.scenery.textures import (
     TILE,
     Cover,
     Material,
