@@ -60,7 +60,7 @@ class Grade:
         x = light * (self.exposure * np.asarray(self.balance, np.float32))
         x = x * (1 + 0.12 * x) / (1 + 0.45 * x)
         x = np.clip(x, 0, 1) ** np.float32(1 / 2.2)
-        return 0.5 * (x + x * x * (3 - 2 * x))
+        return 0.6 * x + 0.4 * x * x * (3 - 2 * x)
 
     def taps(self) -> tuple[float, float]:
         """Weights of a pixel and of each of its two neighbours, along one direction."""

@@ -11,7 +11,7 @@ vec3 toned(vec3 x) {
     x = x * exposure * balance;
     x = x * (1.0 + x * 0.12) / (1.0 + x * 0.45);  // a film's shoulder
     x = pow(clamp(x, 0.0, 1.0), vec3(1.0 / 2.2));
-    return mix(x, x * x * (3.0 - 2.0 * x), 0.5);  // contrast, as cameras add it
+    return mix(x, x * x * (3.0 - 2.0 * x), 0.4);  // contrast, as cameras add it
 }
 
 void main() {
