@@ -19,6 +19,9 @@ from maskmotion.synth.people.clip import (
     drifted,
     shaded,
 )
+from maskmotion.synth.people.dressing import make_person
+from maskmotion.synth.people.light import Light
+from maskmotion.synth.people.render import Grade
 
 LAYERS = ("frames", "alpha", "foreground", "background", "shade", "joints", "visible")
 SEEDS = ClipSeeds(person=11, motion=12, scene=13, camera=14)
@@ -142,3 +145,22 @@ def test_a_clip_needs_a_frame_and_a_rate(renderer, options):
 def test_an_impossible_size_is_refused(size):
     with pytest.raises(ConfigError, match="px a side"):
         PeopleRenderer(size)
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_nobody_is_cut_in_two(renderer, side):
+    """Between two garments the body shows, or one lies over the other."""
+    camera = Camera((0, side * 4, 1), (0, 0, 1), 30)
+    lamp = Light((0.0, 0.0, 1.0), (1.0,) * 3, (1.0,) * 3, (1.0,) * 3, 0.5, False)
+    drawing = renderer._renderer
+    for seed in range(24):
+        person = make_person(seed)
+        skeleton = person.figure.body.skeleton
+        still = np.eye(3, dtype=np.float32)[None, None].repeat(len(skeleton.names), 1)
+        posed = person.figure.pose(still, np.zeros((1, 3)), np.zeros((1, 52)))
+        drawing.load(person.figure)
+        _, alpha = drawing.draw(posed, 0, camera, lamp, Grade())
+        top, bottom = (skeleton.heads[skeleton.index(n)][2] for n in ("spine01", "upperleg01.L"))
+        for z in np.arange(bottom, top, 0.01):
+            x, y = camera.project(np.array([0.0, 0.0, z]), 64).astype(int)
+            assert alpha[y, x] == 255, (seed, z)

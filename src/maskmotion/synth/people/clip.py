@@ -226,8 +226,9 @@ def _camera(seed: int, framing: Framing) -> Camera:
         target = (float(rng.normal(0, 0.02)), -0.05, PORTRAIT_HEAD_M + 0.06 - low)
         height = PORTRAIT_HEAD_M + float(rng.normal(0.02, 0.1))
     else:
-        away, covered = float(rng.uniform(3.2, 6.0)), float(rng.uniform(1.95, 2.5))
-        target = (float(rng.normal(0, 0.05)), 0.0, 0.36 * covered + float(rng.normal(0.07, 0.03)))
+        away, covered = float(rng.uniform(3.2, 6.0)), float(rng.uniform(2.05, 2.55))
+        floor = float(rng.normal(0.13, 0.03))  # m that are seen below the feet
+        target = (float(rng.normal(0, 0.05)), 0.0, covered / 2 - floor)
         height = float(rng.uniform(0.8, 1.7))
     view = 2 * np.degrees(np.arctan(covered / 2 / away))
     return Camera((aside * away, -away, height), target, float(view), roll)

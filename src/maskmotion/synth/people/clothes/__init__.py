@@ -44,6 +44,7 @@ class Garment:
         thickness: m outwards from the body.
         looseness: 0 close-fitting to 1 hanging straight down.
         taper: how fast what hangs narrows, m a m; negative flares.
+        tucked: below the waist, it lies on the body under trousers or a skirt.
     """
 
     kind: str
@@ -54,6 +55,7 @@ class Garment:
     thickness: float = 0.006
     looseness: float = 0.5
     taper: float = 0.1
+    tucked: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,12 +81,11 @@ def draw_outfit(rng: np.random.Generator, traits: Traits) -> Outfit:
         bottom = Garment("skirt", cloth, reach, 0, "", 0.008, loose, taper)
     else:
         bottom = _draw_trousers(rng, feminine)
-    tucked = dress or rng.random() < (0.6 if skirted else 0.3)
-    if tucked or skirted:
-        top = replace(top, hem=float(rng.uniform(0.05, 0.15)))
+    if skirted or rng.random() < 0.3:
+        top = replace(top, hem=0.45, tucked=True)
     shaft = float(rng.choice([0.0, 0.05, 0.3], p=[0.65, 0.25, 0.1]))
     shoes = Garment("shoes", draw_cloth(rng, "shoes"), shaft)
-    layers = [shoes, top, bottom] if tucked else [shoes, bottom, top]
+    layers = [shoes, top, bottom] if top.tucked else [shoes, bottom, top]
     if rng.random() < 0.3:
         layers.append(_draw_jacket(rng, top))
     return Outfit(tuple(layers))
@@ -389,7 +390,8 @@ def _normals(points: Array, faces: Array) -> Array:
 
 def _hang(garment: Garment, points: Array, normals: Array, p: Places) -> Array:
     """Move a shell outwards: by its thickness, and to where it hangs from what is above."""
-    moved = points + garment.thickness * normals
+    below = np.clip((p.waist + 0.04 - points[:, 2]) / 0.06, 0, 1) * garment.tucked
+    moved = points + (garment.thickness * (1 - below) + 0.001 * below)[:, None] * normals
     trunk = (p.arm <= 0.5) & (p.leg <= 0.5)
     moved = moved.copy()
     for here, along in (
@@ -408,7 +410,9 @@ def _hang(garment: Garment, points: Array, normals: Array, p: Places) -> Array:
         out = normals[here] * np.array([1, 1, 0.2])
         gain = garment.looseness * np.clip(wider - radius, 0, 0.12)
         # Towards the shoulder, the neck and the waistband cloth lies on the body.
-        gain *= np.clip(along[here] / 0.12, 0, 1)
+        gain *= np.clip(along[here] / 0.12, 0, 1) * (1 - below[here])
+        if here is trunk:  # else shoulders would hang, too
+            gain *= 1 - np.clip(p.arm[here] / 0.3, 0, 1)
         moved[here] += (gain[:, None] * out).astype(np.float32)
     if garment.kind == "shoes":
         sole = points[:, 2] < 0.03
