@@ -1,10 +1,7 @@
 """Model folders: config.json + model.safetensors, written beside and renamed."""
 
 import json
-import os
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
@@ -15,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from maskmotion.config import ModelConfig
+from maskmotion.durable import write_atomically
 from maskmotion.errors import ModelError
 from maskmotion.models.animator import Animator
 
@@ -22,37 +20,6 @@ SCHEMA_VERSION = 1
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
 DEFAULT_MODEL = "puppets-tiny"
-
-
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file beside its place, flush it to the disk, then rename it over."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    os.close(handle)
-    try:
-        write(Path(name))
-        with Path(name).open("rb+") as file:
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def locked(descriptor: int) -> bool:
-    """Lock an open file until it is closed; False where another process holds it."""
-    if sys.platform == "win32":
-        return True
-    import fcntl
-
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system without locks
-        return True
-    return True
 
 
 def save_model(

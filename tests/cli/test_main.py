@@ -59,6 +59,12 @@ def test_short_answers_do_not_load_torch(arguments: list[str]) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_what_renders_people_does_not_wait_for_torch() -> None:
+    """Each of its processes would; anny loads it when the first body is made."""
+    program = "import sys, maskmotion.cli.synth_people; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
 def test_every_verb_is_a_documented_function_of_its_module() -> None:
     for name, _ in cli.VERBS:
         for function in functions(name):

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from tests.data.footage import moving_square, write
 
-from maskmotion.checkpoint import locked
 from maskmotion.data import pack, store
 from maskmotion.data.clips import find_clips
 from maskmotion.data.load import load_clips
 from maskmotion.data.pack import Packed, pack_clips
 from maskmotion.data.pairs import PairSampler
 from maskmotion.data.store import StoredClip
+from maskmotion.durable import locked
 from maskmotion.errors import DataError
 
 SIDE = 32

@@ -58,14 +58,15 @@ def test_background_networks_leave_the_others_bit_identical(
     for present in (True, False):
         config = settings(
             model={"background_networks": present},
+            data={"repeats": 2},
             run={"precision": precision},
             schedule={"milestones": [2]},
         )
         out = tmp_path / str(present)
-        assert go(config, out, max_steps=32).reason == "steps"
+        assert go(config, out, max_steps=17).reason == "steps"
         found[present] = checkpoint(out), log_of(out)
     (with_them, log), (without, log_without) = found[True], found[False]
-    assert [line["epoch"] for line in log] == [step // 10 for step in range(32)]
+    assert [line["epoch"] for line in log] == [step // 5 for step in range(17)]
     for line in log:  # the schedule, as it is seen from outside
         assert ("refiner" in line) == (line["epoch"] >= 1)
         assert ("background_base" in line) == (line["epoch"] >= 2)

@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from maskmotion.cli.train import Screen, duration
+from maskmotion.cli.times import duration
+from maskmotion.cli.train import Screen
 from maskmotion.config import TrainConfig
 from maskmotion.data.pairs import Batch, PairSampler
 from maskmotion.training import board, loop, report

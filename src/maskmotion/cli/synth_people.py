@@ -9,7 +9,7 @@ from typing import Literal
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from maskmotion.cli.train import REPORT_EVERY_S, duration
+from maskmotion.cli.times import REPORT_EVERY_S, duration
 from maskmotion.synth.people.dataset import make_people
 
 

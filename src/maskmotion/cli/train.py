@@ -2,7 +2,6 @@
 
 import math
 import os
-import re
 import sys
 import time
 from pathlib import Path
@@ -14,13 +13,10 @@ from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from maskmotion.cli.devices import pick_device
+from maskmotion.cli.times import REPORT_EVERY_S, duration, seconds
 from maskmotion.config import load_preset, override, validate
-from maskmotion.errors import ConfigError
 from maskmotion.training.loop import train as train_model
 from maskmotion.training.report import Progress, Watcher
-
-TIME_UNITS_S = {"s": 1, "m": 60, "h": 3600}
-REPORT_EVERY_S = 60  # where no progress bar is shown
 
 
 def train(
@@ -90,18 +86,6 @@ def train(
         sys.stdout.write(f"{result.model}: step {result.step}, {reasons[result.reason]}\n")
 
 
-def seconds(text: str) -> float:
-    """A time such as 90s, 9m or 1.5h in seconds; a bare number is seconds.
-
-    Raises:
-        ConfigError: anything else.
-    """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text.strip())
-    if not match:
-        raise ConfigError(f"--max-time takes a time such as 90s, 9m or 2h, not {text!r}")
-    return float(match[1]) * TIME_UNITS_S[match[2] or "s"]
-
-
 class Screen(Watcher):
     """A progress bar on a terminal, a line a minute elsewhere."""
 
@@ -146,16 +130,3 @@ class Screen(Watcher):
         if late and not self.console.is_terminal:
             self.reported_at = now
             self.message(f"step {progress.step}/{progress.last} {text}")
-
-
-def duration(time_s: float) -> str:
-    """A time as people say it: 45 s, 12 min, 3 h 20 min, 5 d 4 h."""
-    if round(time_s) < 60:
-        return f"{time_s:.0f} s"
-    minutes = round(time_s / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    if minutes < 24 * 60:
-        return f"{minutes // 60} h {minutes % 60} min"
-    hours = round(minutes / 60)
-    return f"{hours // 24} d {hours % 24} h"

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from maskmotion.checkpoint import write_atomically
 from maskmotion.data.clips import PACKED_ENDING, Clip, find_clips
 from maskmotion.data.scenes import Spread, centre_square, judge_motion, mark_cuts, thumbnail
+from maskmotion.durable import write_atomically
 from maskmotion.errors import DataError, MediaError
 from maskmotion.media import on_white, open_video
 

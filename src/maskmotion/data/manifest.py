@@ -8,8 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from maskmotion.checkpoint import write_atomically
 from maskmotion.config import checked
+from maskmotion.durable import write_atomically
 from maskmotion.errors import ConfigError, DataError
 from maskmotion.media.files import require_folder, writing
 

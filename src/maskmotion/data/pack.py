@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from maskmotion.checkpoint import locked
 from maskmotion.data.clips import PACKED_ENDING, Clip, find_clips
 from maskmotion.data.load import clip_state, digest
 from maskmotion.data.parallel import Stopped, in_threads
 from maskmotion.data.store import BrokenClipError, StoredClip, store_clip
+from maskmotion.durable import locked
 from maskmotion.errors import DataError, MediaError
 from maskmotion.media.files import require_folder
 

@@ -7,8 +7,8 @@ from urllib.parse import quote
 import numpy as np
 from PIL import Image, ImageDraw
 
-from maskmotion.checkpoint import write_atomically
 from maskmotion.data.manifest import TOO_SHORT, Box, Manifest, Source
+from maskmotion.durable import write_atomically
 from maskmotion.media.files import writing
 
 PAGE = "preview.html"

@@ -14,8 +14,8 @@ import torch
 from PIL import Image
 from safetensors import SafetensorError, safe_open
 
-from maskmotion.checkpoint import write_atomically
 from maskmotion.data.motion import is_still_camera
+from maskmotion.durable import write_atomically
 from maskmotion.errors import DataError, MediaError
 from maskmotion.media import on_white, open_video
 

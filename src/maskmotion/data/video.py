@@ -10,8 +10,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from maskmotion.checkpoint import write_atomically
 from maskmotion.data.store import NO_ROOM, STORE_VERSION, require_length, spread, square, summary
+from maskmotion.durable import write_atomically
 from maskmotion.errors import DataError
 from maskmotion.media import FrameIndex, FrameReader, VideoInfo, index_frames, on_white
 from maskmotion.media.frames import DEFAULT_FPS

@@ -1,11 +1,16 @@
 """Between uint8 frames and the float tensors of the networks."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from maskmotion.errors import ShapeError
+
+if TYPE_CHECKING:
+    import torch  # loaded by what uses it, as it takes seconds
 
 
 def to_tensor(frames: Sequence[np.ndarray]) -> torch.Tensor:
@@ -21,6 +26,8 @@ def to_tensor(frames: Sequence[np.ndarray]) -> torch.Tensor:
     shapes = {frame.shape for frame in frames}
     if len(shapes) != 1 or any(len(shape) != 3 for shape in shapes):
         raise ShapeError(f"frames must be one or more (H, W, C) arrays of one shape: {shapes}")
+    import torch
+
     batch = torch.from_numpy(np.stack(frames))
     return batch.permute(0, 3, 1, 2).contiguous().float() / 255
 
@@ -45,5 +52,7 @@ def to_uint8(x: torch.Tensor) -> np.ndarray:
     """
     if x.ndim != 4:
         raise ShapeError(f"expected (B, C, H, W), got {tuple(x.shape)}")
+    import torch
+
     levels = (x.detach().float().clamp(0, 1) * 255).round().to(torch.uint8)
     return levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()

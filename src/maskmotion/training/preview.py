@@ -7,7 +7,7 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from maskmotion.checkpoint import write_atomically
+from maskmotion.durable import write_atomically
 from maskmotion.media import to_uint8
 from maskmotion.models.animator import Animator, large
 from maskmotion.models.draws import Draws

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from maskmotion.checkpoint import locked, write_atomically
 from maskmotion.config import TrainConfig, parse_yaml, to_yaml, validate
+from maskmotion.durable import locked, write_atomically
 from maskmotion.errors import ConfigError, InputError
 from maskmotion.training.state import checkpoints
 

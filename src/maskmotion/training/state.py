@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from maskmotion.checkpoint import write_atomically
 from maskmotion.config import TrainConfig
+from maskmotion.durable import write_atomically
 from maskmotion.errors import ModelError
 from maskmotion.models.animator import Animator
 from maskmotion.models.blocks import channels_last

@@ -136,7 +136,7 @@ class PeopleRenderer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._renderer.__exit__()
+        self._renderer.close()
 
     @property
     def device(self) -> str:
@@ -179,7 +179,8 @@ class PeopleRenderer:
         renderer.load(person.figure)
         shape = (frames, self.size, self.size)
         foreground, alpha = np.empty((*shape, 3), np.uint8), np.empty(shape, np.uint8)
-        shade = np.full(shape, 255, np.uint8)
+        shade, shown = np.full(shape, 255, np.uint8), np.empty((*shape, 3), np.uint8)
+        background = _backgrounds(scene, look, self.size)
         for t in range(frames):
             drift = look.drift.matrix(t)
             foreground[t], alpha[t] = renderer.draw(
@@ -188,11 +189,12 @@ class PeopleRenderer:
             if scene.light.floor:
                 lamp, contact = renderer.floor(camera, scene.light, drift)
                 shade[t] = _shade(lamp, contact, scene.light, self.size)
-        background = _backgrounds(scene, look, self.size)
+            behind = shaded(background[min(t, len(background) - 1)], shade[t])
+            shown[t] = composite(foreground[t], alpha[t], behind)
         heads = posed.heads[:, [person.figure.body.skeleton.index(b) for b in JOINTS.values()]]
         joints = drifted(camera.project(heads, self.size), look.drift, self.size)
         return PeopleClip(
-            frames=composite(foreground, alpha, shaded(background, shade)),
+            frames=shown,
             alpha=alpha,
             foreground=foreground,
             background=background,
@@ -227,7 +229,7 @@ def _camera(seed: int, framing: Framing) -> Camera:
         height = PORTRAIT_HEAD_M + float(rng.normal(0.02, 0.1))
     else:
         away, covered = float(rng.uniform(3.2, 6.0)), float(rng.uniform(2.05, 2.55))
-        floor = float(rng.normal(0.13, 0.03))  # m that are seen below the feet
+        floor = float(rng.uniform(0.14, 0.26))  # m that are seen below the feet
         target = (float(rng.normal(0, 0.05)), 0.0, covered / 2 - floor)
         height = float(rng.uniform(0.8, 1.7))
     view = 2 * np.degrees(np.arctan(covered / 2 / away))
@@ -273,10 +275,11 @@ def _drift(rng: np.random.Generator, frames: int, fps: float) -> Drift:
             phase = rng.uniform(0, 2 * np.pi, 3)
             size = rng.normal(0, strength, 3)
             wave = np.sin(2 * np.pi * rate * time[:, None] + phase) - np.sin(phase)
-            zoom = zoom * np.exp(np.clip(size[2] * wave[:, 2], -0.04, 0.04))
+            zoom = zoom * np.exp(size[2] * wave[:, 2])
             shift = shift + size[:2] * wave[:, :2]
-    # What lies beyond the margin was not rendered.
-    return Drift(np.maximum(zoom, 0.95), np.clip(shift, -MARGIN / 2, MARGIN / 2))
+    # What lies beyond the margin was not rendered; a hand slows down before it gets there.
+    zoom = np.exp(0.05 * np.tanh(np.log(zoom) / 0.05))
+    return Drift(zoom, MARGIN / 2 * np.tanh(shift / (MARGIN / 2)))
 
 
 def drifted(points: Array, drift: Drift, size: int) -> Array:

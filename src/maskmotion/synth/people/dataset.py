@@ -22,13 +22,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from maskmotion.checkpoint import locked
 from maskmotion.config import checked
+from maskmotion.durable import locked
 from maskmotion.errors import DataError, MediaError, MissingExtraError
 from maskmotion.media import PICTURE_ENDINGS, read_still, save_png
 from maskmotion.media.clip_writer import open_clip_writer
@@ -51,6 +53,8 @@ from maskmotion.synth.people.skin.atlas import atlas
 
 __all__ = ["Made", "make_people"]
 
+# What pictures and their files depend on.
+PACKAGES = ("maskmotion", "anny", "moderngl", "torch", "numpy", "pillow", "av")
 SEEDS = 1_000_000  # that belong to one seed of the user
 PORTRAIT_EVERY = 3  # clips, where both framings are wanted
 Progress = Callable[[str, int, int], None]
@@ -352,13 +356,27 @@ def _entry(out: Path, settings: Settings, name: str) -> dict[str, Any]:
 
 def _versions() -> dict[str, str]:
     try:
-        return {
-            name: importlib.metadata.version(name) for name in ("maskmotion", "anny", "moderngl")
-        }
+        return {name: importlib.metadata.version(name) for name in PACKAGES} | {"code": _code()}
     except importlib.metadata.PackageNotFoundError as error:
         raise MissingExtraError(
             "rendered people need the extra synth; install it with `pip install maskmotion[synth]`"
         ) from error
+
+
+def _code() -> str:
+    """What tells this package's code from that of another commit."""
+    root = resources.files("maskmotion.synth")
+    files = [root / "_layers.py", *_files_below(root / "people")]
+    content = b"".join(file.read_bytes() for file in sorted(files, key=str))
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+def _files_below(folder: Traversable) -> Iterator[Traversable]:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _files_below(entry)
+        elif entry.name.endswith((".py", ".vert", ".frag")):
+            yield entry
 
 
 def _find_photos(folder: Path, report: Progress) -> list[Path]:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from maskmotion.checkpoint import write_atomically
+from maskmotion.durable import write_atomically
 from maskmotion.errors import DataError
 from maskmotion.media.files import require_folder, writing
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -82,6 +83,17 @@ class Grade:
         return 1 - self.vignette * ((x[:, None] ** 2 + x**2) / 2)[..., None] ** 1.5
 
 
+def _current(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Another renderer's context may be the current one."""
+
+    @functools.wraps(method)
+    def wrapped(self: Renderer, *arguments: Any, **options: Any) -> Any:
+        with self._gl:
+            return method(self, *arguments, **options)
+
+    return wrapped
+
+
 class Renderer:
     """Draws one figure at a time; to be used in a `with` statement.
 
@@ -116,6 +128,10 @@ class Renderer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back what OpenGL holds."""
         self._gl.release()
 
     @property
@@ -123,12 +139,14 @@ class Renderer:
         """What draws, by OpenGL's name for it; llvmpipe is Mesa's software renderer."""
         return str(self._gl.info["GL_RENDERER"])
 
+    @_current
     def load(self, figure: Figure) -> None:
         """Make a figure the one that is drawn from now on."""
         if self._loaded is not None:
             self._loaded.release()
         self._loaded = _Loaded(self._gl, self._programs, figure)
 
+    @_current
     def draw(
         self,
         posed: Posed,
@@ -154,7 +172,7 @@ class Renderer:
         self._loaded.write(vertices, posed.normals[t])
         middle, reach = _lamp_view(camera, vertices)
         lamp = _lamp_matrix(light, middle, reach)
-        gl.enable(gl.DEPTH_TEST)
+        gl.enable_only(gl.DEPTH_TEST)
         self._lamp.use()
         self._lamp.clear(depth=1.0)
         _set(self._programs["depth"], {"lamp": _columns(lamp)})
@@ -165,6 +183,7 @@ class Renderer:
         self._loaded.draw()
         return self._finished(grade)
 
+    @_current
     def floor(
         self, camera: Camera, light: Light, drift: Array | None = None
     ) -> tuple[Array, Array]:
