@@ -3,6 +3,7 @@
 import importlib.metadata
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -116,9 +117,12 @@ def test_manifest_tells_settings_software_and_seeds(tmp_path: Path) -> None:
         "frames": 6,
         "backgrounds": None,
     }
-    assert manifest["software"] == {
+    software = manifest["software"]
+    assert re.fullmatch("[0-9a-f]{12}", software.pop("code"))
+    packages = ("maskmotion", "anny", "moderngl", "torch", "numpy", "pillow", "av")
+    assert software == {
         "opengl": "stand-in",
-        **{name: importlib.metadata.version(name) for name in ("maskmotion", "anny", "moderngl")},
+        **{name: importlib.metadata.version(name) for name in packages},
     }
     for clip in manifest["clips"]:
         stored = json.loads((tmp_path / "truth" / clip["name"] / "parameters.json").read_text())
