@@ -204,3 +204,11 @@ def test_the_background_drifts_as_the_picture_does():
     found /= weight.sum((1, 2))[:, None]
     assert np.abs(found - wanted).max() < 0.25
     assert np.ptp(wanted, axis=0).max() > 0.3
+
+
+def test_two_renderers_do_not_disturb_each_other(renderer):
+    alone = clip(renderer, frames=1)
+    with PeopleRenderer(96) as other:
+        assert other.device == renderer.device != ""
+        clip(other, frames=1)
+        assert same(clip(renderer, frames=1), alone)

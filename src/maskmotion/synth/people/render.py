@@ -106,6 +106,7 @@ class Renderer:
     def __init__(self, size: int) -> None:
         self.size = size
         gl = self._gl = _context()
+        self.device = str(gl.info["GL_RENDERER"])  # what draws, as OpenGL names it
         fine = (size * SUPER, size * SUPER)
         self._programs = {
             "depth": _program(gl, "depth.vert", "depth.frag"),
