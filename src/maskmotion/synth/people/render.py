@@ -135,11 +135,6 @@ class Renderer:
         """Give back what OpenGL holds."""
         self._gl.release()
 
-    @property
-    def device(self) -> str:
-        """What draws, by OpenGL's name for it; llvmpipe is Mesa's software renderer."""
-        return str(self._gl.info["GL_RENDERER"])
-
     @_current
     def load(self, figure: Figure) -> None:
         """Make a figure the one that is drawn from now on."""
