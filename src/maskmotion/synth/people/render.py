@@ -33,6 +33,7 @@ UNSAID = {
 OPEN = ("cloth", "hair", "lash", "hard")  # meshes that may be seen from behind
 SUPER = 2  # samples a pixel and direction; shaders/finish.frag knows it too
 LAMP_PX = 512
+CONTACT_M = 0.35  # what is higher at rest does not touch the floor
 DEPTHS_UNIT = 7
 MOVING = {"position": 3, "normal": 3}  # columns of a vertex
 STILL = {"rest": 3, "rest_normal": 3, "coordinate": 2, "aux": 4}
@@ -172,7 +173,7 @@ class Renderer:
         self._lamp.use()
         self._lamp.clear(depth=1.0)
         _set(self._programs["depth"], {"lamp": _columns(lamp)})
-        self._loaded.draw_depth()
+        self._loaded.outlines["lamp"].render()
         self._drawn.use()
         self._drawn.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
         self._light_up(camera, drift, light, lamp, reach)
@@ -198,9 +199,13 @@ class Renderer:
         low = max(light.towards[2], 0.25)  # a shadow is not longer than four times the height
         matrix = _columns(_seen(camera, drift))
         slope = (light.towards[0] / low, light.towards[1] / low)
-        for across, share in ((slope, (1.0, 0.0)), ((0.0, 0.0), (0.0, 1.0))):
-            _set(program, {"camera": matrix, "slope": across, "share": share})
-            self._loaded.draw_depth("floor")
+        for name, across, share in (
+            ("shadow", slope, (1.0, 0.0)),
+            ("contact", (0.0, 0.0), (0.0, 1.0)),
+        ):
+            if name in self._loaded.outlines:
+                _set(program, {"camera": matrix, "slope": across, "share": share})
+                self._loaded.outlines[name].render()
         gl.disable(gl.BLEND)
         picture = self._read()
         return picture[..., 0].copy(), picture[..., 1].copy()
@@ -264,7 +269,6 @@ class _Loaded:
         self._moving = self._keep(gl.buffer(reserve=len(rest) * 24))
         still = self._keep(gl.buffer(static.tobytes()))
         self._calls = []
-        self._casts: list[tuple[str, Any]] = []
         for part in parts:
             indices = self._keep(gl.buffer(part.faces.tobytes()))
             program = programs[part.piece.material]
@@ -272,20 +276,27 @@ class _Loaded:
             array = gl.vertex_array(program, [c for c in columns if len(c) > 2], indices)
             textures = self._textures(gl, part.piece)
             self._calls.append((self._keep(array), program, part.piece, textures))
-            if part.piece.casts:
-                for name in ("depth", "floor"):
-                    column = [(self._moving, "3f 12x", "position")]
-                    array = gl.vertex_array(programs[name], column, indices)
-                    self._casts.append((name, self._keep(array)))
+        faces = np.concatenate([part.faces for part in parts if part.piece.casts])
+        near_floor = faces[(rest[faces, 2] < CONTACT_M).all(1)]
+        self.outlines = {
+            name: self._outline(programs[program], chosen)
+            for name, program, chosen in (
+                ("lamp", "depth", faces),
+                ("shadow", "floor", faces),
+                ("contact", "floor", near_floor),
+            )
+            if len(chosen)
+        }
+
+    def _outline(self, program: Any, faces: Array) -> Any:
+        """Faces to be drawn without looks."""
+        indices = self._keep(self._gl.buffer(faces.tobytes()))
+        column = [(self._moving, "3f 12x", "position")]
+        return self._keep(self._gl.vertex_array(program, column, indices))
 
     def write(self, vertices: Array, normals: Array) -> None:
         both = np.concatenate([vertices[self._rows], normals[self._rows]], 1)
         self._moving.write(both.tobytes())
-
-    def draw_depth(self, program: str = "depth") -> None:
-        for name, array in self._casts:
-            if name == program:
-                array.render()
 
     def draw(self) -> None:
         for array, program, piece, textures in self._calls:
