@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 pytest.importorskip("anny")
 
-from maskmotion.synth.people.body import forward, make_body, parts, pose_body
+from tests.synth.people.reference import pose_body
+
+from maskmotion.synth.people.body import forward, make_body, parts
 from maskmotion.synth.people.motion import make_motion, perform, performing
 from maskmotion.synth.people.motion.behaviours import ARM, BEHAVIOURS, THEMES, arm
 from maskmotion.synth.people.motion.curves import below, drift, flow, moves, smooth

