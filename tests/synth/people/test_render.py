@@ -5,7 +5,6 @@ import pytest
 
 pytest.importorskip("moderngl")
 
-from maskmotion.errors import MissingExtraError
 from maskmotion.synth.people.body import Body, Skeleton
 from maskmotion.synth.people.camera import Camera
 from maskmotion.synth.people.figure import Piece, assemble
@@ -18,12 +17,8 @@ STILL = np.eye(3, dtype=np.float32)[None, None], np.zeros((1, 3), np.float32), n
 
 
 @pytest.fixture(scope="module")
-def drawing():
-    try:
-        made = Renderer(SIZE)
-    except MissingExtraError as error:
-        pytest.skip(str(error))
-    with made:
+def drawing(opengl):
+    with Renderer(SIZE) as made:
         yield made
 
 

@@ -180,21 +180,23 @@ def ribbons(
     aux[..., 0], aux[..., 1] = 0.5, tone[:, None, None]
     aux[..., 2], aux[..., 3] = t[None, :, None], open_[..., None]
     at = np.arange(n * m * 2).reshape(n, m, 2)
-    a, b, c, d = at[:, :-1, 0], at[:, :-1, 1], at[:, 1:, 0], at[:, 1:, 1]
-    faces = np.concatenate([np.stack(f, -1).reshape(-1, 3) for f in ((a, c, b), (b, c, d))])
-    return Mesh(
-        vertices.reshape(-1, 3).astype(np.float32),
-        faces.astype(np.int32),
-        coordinates.reshape(-1, 2).astype(np.float32),
-        aux.reshape(-1, 4).astype(np.float32),
-    )
+    corners = at[:, :-1, 0], at[:, :-1, 1], at[:, 1:, 0], at[:, 1:, 1]
+    return _cells(vertices, coordinates, aux, corners)
 
 
 def grid(vertices: Array, coordinates: Array, aux: Array) -> Mesh:
     """Faces between (rows, columns, ...) vertices: rows downwards, columns to the left."""
     rows, columns = vertices.shape[:2]
     at = np.arange(rows * columns).reshape(rows, columns)
-    a, b, c, d = at[:-1, :-1], at[:-1, 1:], at[1:, :-1], at[1:, 1:]
+    corners = at[:-1, :-1], at[:-1, 1:], at[1:, :-1], at[1:, 1:]
+    return _cells(vertices, coordinates, aux, corners)
+
+
+def _cells(
+    vertices: Array, coordinates: Array, aux: Array, corners: tuple[Array, Array, Array, Array]
+) -> Mesh:
+    """Two faces for each cell of a net; corners: rows of its first and second side's ends."""
+    a, b, c, d = corners
     faces = np.concatenate([np.stack(f, -1).reshape(-1, 3) for f in ((a, c, b), (b, c, d))])
     return Mesh(
         vertices.reshape(-1, 3).astype(np.float32),

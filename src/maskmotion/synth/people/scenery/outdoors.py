@@ -11,7 +11,7 @@ from maskmotion.synth.people.scenery import textures as tx
 from maskmotion.synth.people.scenery.sets import Room, Set
 from maskmotion.synth.people.scenery.shading import Lighting, Sun
 from maskmotion.synth.people.scenery.textures import Cover, Material, Rng, Spots
-from maskmotion.synth.people.scenery.tracing import View
+from maskmotion.synth.people.scenery.tracing import Form, View
 
 Array = np.ndarray
 F32 = np.float32
@@ -543,7 +543,7 @@ def bench(rng: Rng, place: Room, u: float, w: float) -> None:
 
 def bin_(rng: Rng, place: Room, u: float, w: float) -> None:
     colour = tx.neutral(rng, 0.08, 0.4) if rng.random() < 0.5 else tx.strong(rng) * 0.5
-    form = "tube" if rng.random() < 0.5 else "box"
+    form: Form = "tube" if rng.random() < 0.5 else "box"
     place.add(form, u, w, 0, (0.5, 0.5, rng.uniform(0.8, 1.1)), mt.plain(colour, rng, 0.08))
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from maskmotion.synth.people.scenery.shading import Lighting
 from maskmotion.synth.people.scenery.textures import Material
-from maskmotion.synth.people.scenery.tracing import Shape
+from maskmotion.synth.people.scenery.tracing import Form, Shape
 
 Array = np.ndarray
 
@@ -72,17 +73,17 @@ class Room:
 
     def add(
         self,
-        form: str,
+        form: Form,
         u: float,
         w: float,
         bottom: float,
         size: tuple[float, float, float],
         material: Material,
         turn: float = 0.0,
-        **more: object,
+        **more: Any,
     ) -> None:
         """Put a shape of a size (width, depth, height) m with its middle at (u, w)."""
         x, y, z = self.point(u, w, bottom + size[2] / 2)
         half = (size[0] / 2, size[1] / 2, size[2] / 2)
         at = (float(x), float(y), float(z))
-        self.shapes.append(Shape(form, at, half, material, self.yaw + turn, **more))  # type: ignore[arg-type]
+        self.shapes.append(Shape(form, at, half, material, self.yaw + turn, **more))

@@ -23,6 +23,9 @@ FAR_M = 1e4
 # -- the camera's view -----------------------------------------------------------------------------
 
 
+Form = Literal["box", "tube", "ball", "card", "floor"]
+
+
 @dataclass(frozen=True)
 class View:
     """The camera in the scenery's frame.
@@ -115,7 +118,7 @@ class Shape:
         gloss: share of light that is mirrored when seen from the front.
     """
 
-    form: Literal["box", "tube", "ball", "card", "floor"]
+    form: Form
     at: tuple[float, float, float]
     half: tuple[float, float, float]
     material: Material
