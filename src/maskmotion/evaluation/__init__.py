@@ -1,0 +1,1 @@
+"""Measuring models: protocols, metrics, baselines and reports."""
