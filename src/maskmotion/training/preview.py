@@ -1,19 +1,16 @@
-"""Preview sheets of a training run: one row a sample, one labelled column a picture."""
+"""Preview sheets of a training run: one row a sample, one titled column a picture."""
 
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image
 from torch import Tensor
 
 from maskmotion.durable import write_atomically
-from maskmotion.media import to_uint8
+from maskmotion.media.sheet import sheet
 from maskmotion.models.animator import Animator, large
 from maskmotion.models.draws import Draws
 from maskmotion.models.perturb import perturb_for_training
-
-LABEL_PX = 14
 
 
 @torch.no_grad()
@@ -65,21 +62,6 @@ def preview_columns(
         ).refined
     model.train(training)
     return columns
-
-
-def sheet(columns: dict[str, Tensor]) -> Image.Image:
-    """Labelled grid: one column an entry, one row a sample."""
-    pictures = [
-        np.broadcast_to(to_uint8(x), (*x.shape[:1], *x.shape[2:], 3)) for x in columns.values()
-    ]
-    rows, height, width = pictures[0].shape[:3]
-    page = Image.new("RGB", (width * len(pictures), height * rows + LABEL_PX), "white")
-    draw = ImageDraw.Draw(page)
-    for column, (title, stack) in enumerate(zip(columns, pictures, strict=True)):
-        draw.text((column * width + 2, 1), title, fill="black")
-        for row, picture in enumerate(stack):
-            page.paste(Image.fromarray(picture), (column * width, row * height + LABEL_PX))
-    return page
 
 
 def save_sheet(columns: dict[str, Tensor], path: Path) -> Image.Image:
