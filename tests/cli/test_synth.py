@@ -10,7 +10,7 @@ from rich.console import Console
 from tests.synth.people.standin import StandIn
 
 from maskmotion import cli
-from maskmotion.cli import synth_people
+from maskmotion.cli import steps, synth_people
 from maskmotion.synth.people.dataset import make_people
 
 SHORT = ["--size", "64", "--frames", "4", "--jobs", "1"]
@@ -119,8 +119,8 @@ def test_backgrounds_are_checked_aloud(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_speed_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
-    monkeypatch.setattr(synth_people.time, "monotonic", lambda: now)
-    screen = synth_people._Screen(frames=96)
+    monkeypatch.setattr(steps.time, "monotonic", lambda: now)
+    screen = steps.Steps(frames=96)
     screen.console = Console(file=io.StringIO(), width=200)
     with screen:
         for done in range(101):

@@ -33,7 +33,7 @@ from maskmotion.errors import (
 from maskmotion.media import open_video, read_still
 from maskmotion.synth.people import dataset
 from maskmotion.synth.people.clip import JOINTS, ClipSeeds
-from maskmotion.synth.people.dataset import make_people
+from maskmotion.synth.people.dataset import framing_of, make_people
 from maskmotion.synth.people.manifest import Settings
 
 ROOT = Path(__file__).parents[3]
@@ -199,11 +199,10 @@ def test_no_two_clips_share_a_seed() -> None:
 
 
 def test_a_third_of_mixed_clips_are_portraits() -> None:
-    kinds = [dataset._framing(Settings(seed=1), index) for index in range(300)]
+    kinds = [framing_of("mixed", index) for index in range(300)]
     assert kinds.count("portrait") == 100
     assert kinds.count("body") == 200
-    only = Settings(seed=1, framing="portrait")
-    assert {dataset._framing(only, index) for index in range(9)} == {"portrait"}
+    assert {framing_of("portrait", index) for index in range(9)} == {"portrait"}
 
 
 @pytest.mark.parametrize(
@@ -412,7 +411,7 @@ def test_ctrl_c_stops_at_once_and_leaves_whole_clips(
 def test_processes_end_with_the_one_that_is_killed(
     running: subprocess.Popen[str], tmp_path: Path
 ) -> None:
-    with pytest.raises(DataError, match="another `maskmotion synth people` writes to"):
+    with pytest.raises(DataError, match="another process writes to"):
         made(tmp_path / "out")
     running.kill()
     running.wait()

@@ -20,7 +20,15 @@ from maskmotion.synth.people.render import Grade, Renderer
 from maskmotion.synth.people.scenery import Scene, make_scene
 from maskmotion.synth.people.seeding import stream
 
-__all__ = ["JOINTS", "ClipSeeds", "PeopleClip", "PeopleRenderer", "composite", "shaded"]
+__all__ = [
+    "JOINTS",
+    "ClipSeeds",
+    "PeopleClip",
+    "PeopleRenderer",
+    "composite",
+    "holds_still",
+    "shaded",
+]
 
 Array = np.ndarray
 Framing = Literal["body", "portrait"]
@@ -234,6 +242,11 @@ def _camera(seed: int, framing: Framing) -> Camera:
         height = float(rng.uniform(0.8, 1.7))
     view = 2 * np.degrees(np.arctan(covered / 2 / away))
     return Camera((aside * away, -away, height), target, float(view), roll)
+
+
+def holds_still(camera: int) -> bool:
+    """Whether the camera of a seed stands on a tripod: its picture never drifts, for any scene."""
+    return _look(ClipSeeds(0, 0, 0, camera), frames=2, fps=25.0).drift.still
 
 
 @dataclass(frozen=True)

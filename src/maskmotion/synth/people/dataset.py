@@ -14,50 +14,47 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib.metadata
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from fractions import Fraction
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 
 from maskmotion.config import checked
-from maskmotion.durable import locked
-from maskmotion.errors import DataError, MediaError, MissingExtraError
+from maskmotion.errors import DataError, MediaError
 from maskmotion.media import PICTURE_ENDINGS, read_still, save_png
 from maskmotion.media.clip_writer import open_clip_writer
-from maskmotion.media.files import remove, temporary_beside, writing
+from maskmotion.media.files import remove, writing
 from maskmotion.media.lossless import save_lossless
 from maskmotion.processes import Processes, cores
 from maskmotion.synth.people.clip import JOINTS, ClipSeeds, Framing, PeopleClip, PeopleRenderer
 from maskmotion.synth.people.manifest import (
-    FILE,
-    LOCK,
     MOST_CLIPS,
     Amount,
     Manifest,
+    PeopleManifest,
     Settings,
+    begin_manifest,
+    held,
     read_manifest,
-    require_software,
+    remove_unfinished,
     save_manifest,
+    versions,
+    whole,
 )
 from maskmotion.synth.people.skin.atlas import atlas
 
-__all__ = ["Made", "make_people"]
+__all__ = ["Desk", "Made", "Progress", "Renderer", "framing_of", "make_people", "render_all"]
 
-# What pictures and their files depend on.
-PACKAGES = ("maskmotion", "anny", "moderngl", "torch", "numpy", "pillow", "av")
 SEEDS = 1_000_000  # that belong to one seed of the user
 PORTRAIT_EVERY = 3  # clips, where both framings are wanted
 Progress = Callable[[str, int, int], None]
+Take = TypeVar("Take")
 
 
 @dataclass(frozen=True)
@@ -138,18 +135,12 @@ def make_people(
     if backgrounds is not None:
         photos = _find_photos(backgrounds, report)
         settings = settings.model_copy(update={"backgrounds": _fingerprint(photos, backgrounds)})
-    versions = _versions()
-    read_manifest(out, settings)
-    with _held(out):
-        _clear(out)
+    manifest = PeopleManifest(settings=settings, software=versions())
+    read_manifest(out, manifest)
+    with held(out, tidy=functools.partial(_tidy, out, manifest)):
         todo = [take for take in _plan(out, settings, amount) if not take.video.exists()]
-        try:
-            if todo:
-                desk = _Desk(renderer or _people_renderer, settings, photos)
-                _render_all(todo, out, desk, versions, amount.jobs or cores(), report)
-        finally:
-            _clear(out)
-            _list_clips(out, settings)
+        desk = Desk(renderer, settings.size, functools.partial(_render, settings, photos))
+        render_all(todo, desk, out, manifest, amount.jobs, report)
     return Made(len(_clips_in(out)), sum(take.video.parent.name == "clips" for take in todo))
 
 
@@ -168,7 +159,7 @@ class _Take:
 
 def _plan(out: Path, settings: Settings, amount: Amount) -> Iterator[_Take]:
     for index in range(amount.clips):
-        name, framing = f"p{index:05d}", _framing(settings, index)
+        name, framing = f"p{index:05d}", framing_of(settings.framing, index)
         video, truth = out / "clips" / f"{name}.mp4", out / "truth" / name
         yield _Take(_seeds(settings, index), framing, video, truth)
         for part, count in (("person", amount.other_people), ("scene", amount.other_scenes)):
@@ -179,9 +170,10 @@ def _plan(out: Path, settings: Settings, amount: Amount) -> Iterator[_Take]:
                 yield _Take(seeds, framing, path.with_suffix(".mp4"), path)
 
 
-def _framing(settings: Settings, index: int) -> Framing:
-    if settings.framing != "mixed":
-        return settings.framing
+def framing_of(wanted: Framing | Literal["mixed"], index: int) -> Framing:
+    """How much of the person a clip shows: what is wanted, or of "mixed" the clip's share."""
+    if wanted != "mixed":
+        return wanted
     return "portrait" if index % PORTRAIT_EVERY == PORTRAIT_EVERY - 1 else "body"
 
 
@@ -202,50 +194,73 @@ def _seeds(settings: Settings, index: int, other: str = "") -> ClipSeeds:
 
 
 @dataclass(frozen=True)
-class _Desk:
-    """What a process needs to render any take."""
+class Desk(Generic[Take]):
+    """What a process needs to render any take.
 
-    renderer: Callable[[int], Renderer]
-    settings: Settings
-    photos: list[Path] | None
+    Attributes:
+        renderer: makes what draws, of the size; None: a `PeopleRenderer`.
+        size: of the frames in px.
+        render: draws a take and writes its files.
+    """
+
+    renderer: Callable[[int], Renderer] | None
+    size: int
+    render: Callable[[Renderer, Take], None]
 
 
-def _render_all(
-    todo: list[_Take],
+def render_all(
+    todo: Sequence[Take],
+    desk: Desk[Take],
     out: Path,
-    desk: _Desk,
-    versions: dict[str, str],
-    jobs: int,
+    manifest: Manifest,
+    jobs: int | None,
     report: Progress,
 ) -> None:
-    with Processes(min(jobs, len(todo)), _sit_down, desk) as processes:
+    """Render takes side by side into a folder of the same settings and software.
+
+    Args:
+        todo: the takes.
+        desk: how one is rendered.
+        out: the folder, which gets a manifest if it has none.
+        manifest: settings and software, the renderer's name aside.
+        jobs: processes; None: one a core.
+        report: called with what is being done, and (done, in all).
+    Raises:
+        DataError: the folder is of other settings or software.
+        MediaError: the disk is full.
+        MissingExtraError: OpenGL is missing.
+        MaskMotionError: a process was killed.
+    """
+    if not todo:
+        return
+    with Processes(min(jobs or cores(), len(todo)), _sit_down, desk) as processes:
         report("starting; the first time on a computer takes a minute more", 0, 0)
-        software = versions | {"opengl": processes.run(_device)}
-        manifest = read_manifest(out, desk.settings)
-        if manifest is None:
-            save_manifest(Manifest(settings=desk.settings, software=software), out)
-        else:
-            require_software(out, manifest, software)
+        software = manifest.software | {"opengl": processes.run(_device)}
+        begin_manifest(out, manifest.model_copy(update={"software": software}))
         report("rendering", 0, len(todo))
-        for done, _ in enumerate(processes.each(_render, todo), start=1):
+        for done, _ in enumerate(processes.each(_render_take, todo), start=1):
             report("rendering", done, len(todo))
 
 
-_desk: _Desk
+_desk: Desk[Any]
 
 
-def _sit_down(desk: _Desk) -> None:
+def _sit_down(desk: Desk[Any]) -> None:
     global _desk
     _desk = desk
 
 
 @functools.cache
 def _renderer() -> Renderer:
-    return _desk.renderer(_desk.settings.size)
+    return (_desk.renderer or _people_renderer)(_desk.size)
 
 
 def _device() -> str:
     return _renderer().device
+
+
+def _render_take(take: object) -> None:
+    _desk.render(_renderer(), take)
 
 
 def _people_renderer(size: int) -> Renderer:
@@ -253,14 +268,13 @@ def _people_renderer(size: int) -> Renderer:
     return PeopleRenderer(size)
 
 
-def _render(take: _Take) -> None:
-    settings = _desk.settings
-    clip = _renderer().clip(
+def _render(settings: Settings, photos: list[Path] | None, renderer: Renderer, take: _Take) -> None:
+    clip = renderer.clip(
         take.seeds,
         framing=take.framing,
         frames=settings.frames,
         fps=settings.fps,
-        backgrounds=_desk.photos,
+        backgrounds=photos,
     )
     fps = Fraction(settings.fps).limit_denominator(1001)
     _write_truth(clip, take.truth, fps)
@@ -275,8 +289,7 @@ def _write_truth(clip: PeopleClip, folder: Path, fps: Fraction) -> None:
         "positions_px": np.round(clip.joints.astype(float), 3).tolist(),
         "visible": clip.visible.tolist(),
     }
-    temporary = temporary_beside(folder)
-    try:
+    with whole(folder) as temporary:
         save_lossless(temporary / "alpha.mkv", clip.alpha, fps)
         save_lossless(temporary / "shade.mkv", clip.shade, fps)
         if len(clip.background) == 1:
@@ -285,11 +298,6 @@ def _write_truth(clip: PeopleClip, folder: Path, fps: Fraction) -> None:
             save_lossless(temporary / "background.mkv", clip.background, fps)
         _write_json(temporary / "joints.json", joints)
         _write_json(temporary / "parameters.json", clip.parameters, indent=1)
-        with writing(folder):
-            remove(folder)  # of a process that was killed before it wrote the clip
-            temporary.rename(folder)
-    finally:
-        remove(temporary)
 
 
 def _write_json(path: Path, content: dict[str, Any], indent: int | None = None) -> None:
@@ -300,30 +308,20 @@ def _write_json(path: Path, content: dict[str, Any], indent: int | None = None) 
 # The folder --------------------------------------------------------------------------------
 
 
-@contextmanager
-def _held(out: Path) -> Iterator[None]:
-    """Keep other processes out of a folder."""
-    with writing(out):
-        out.mkdir(parents=True, exist_ok=True)
-        file = (out / LOCK).open("w")
-    with file:
-        if not locked(file.fileno()):
-            raise DataError(f"another `maskmotion synth people` writes to {out}; wait for it")
-        yield
-
-
-def _clear(out: Path) -> None:
-    """Remove what is half written, and truth without its clip."""
-    for left in out.glob(f".{FILE}.*.tmp"):
-        left.unlink()
-    for folder in (out / "clips", out / "truth", *out.glob("counterfactuals/p*")):
-        for entry in folder.glob("*"):
-            if re.match(r"\.(p\d{5}|person-\d|scene-\d)\.[0-9a-f]{8}", entry.name):
+def _tidy(out: Path, manifest: PeopleManifest) -> None:
+    """Remove what is half written, and truth without its clip; list what is there."""
+    folders = (out / "clips", out / "truth", *out.glob("counterfactuals/p*"))
+    names = r"p\d{5}|person-\d|scene-\d"
+    remove_unfinished(out, folders, names)
+    for folder in folders:
+        videos = out / "clips" if folder.name == "truth" else folder
+        for entry in folder.glob("*/"):
+            if re.fullmatch(names, entry.name) and not (videos / f"{entry.name}.mp4").exists():
                 remove(entry)
-            elif entry.is_dir() and re.fullmatch(r"p\d{5}|person-\d|scene-\d", entry.name):
-                videos = out / "clips" if folder.name == "truth" else folder
-                if not (videos / f"{entry.name}.mp4").exists():
-                    remove(entry)
+    had = read_manifest(out, manifest)
+    if had is not None:
+        clips = tuple(_entry(out, manifest.settings, name) for name in _clips_in(out))
+        save_manifest(out, had.model_copy(update={"clips": clips}))
 
 
 def _clips_in(out: Path) -> list[str]:
@@ -332,51 +330,18 @@ def _clips_in(out: Path) -> list[str]:
     return sorted(file.stem for file in files if re.fullmatch(r"p\d{5}", file.stem))
 
 
-def _list_clips(out: Path, settings: Settings) -> None:
-    """Bring the manifest's list of clips up to date."""
-    manifest = read_manifest(out, settings)
-    if manifest is not None:
-        clips = tuple(_entry(out, settings, name) for name in _clips_in(out))
-        save_manifest(manifest.model_copy(update={"clips": clips}), out)
-
-
 def _entry(out: Path, settings: Settings, name: str) -> dict[str, Any]:
     index = int(name[1:])
     others = sorted(path.stem for path in out.glob(f"counterfactuals/{name}/*.mp4"))
     return {
         "name": name,
-        "framing": _framing(settings, index),
+        "framing": framing_of(settings.framing, index),
         "seeds": asdict(_seeds(settings, index)),
         "counterfactuals": {other: asdict(_seeds(settings, index, other)) for other in others},
     }
 
 
 # What is needed ----------------------------------------------------------------------------
-
-
-def _versions() -> dict[str, str]:
-    try:
-        return {name: importlib.metadata.version(name) for name in PACKAGES} | {"code": _code()}
-    except importlib.metadata.PackageNotFoundError as error:
-        raise MissingExtraError(
-            "rendered people need the extra synth; install it with `pip install maskmotion[synth]`"
-        ) from error
-
-
-def _code() -> str:
-    """What tells this package's code from that of another commit."""
-    root = resources.files("maskmotion.synth")
-    files = [root / "_layers.py", *_files_below(root / "people")]
-    content = b"".join(file.read_bytes() for file in sorted(files, key=str))
-    return hashlib.sha256(content).hexdigest()[:12]
-
-
-def _files_below(folder: Traversable) -> Iterator[Traversable]:
-    for entry in folder.iterdir():
-        if entry.is_dir():
-            yield from _files_below(entry)
-        elif entry.name.endswith((".py", ".vert", ".frag")):
-            yield entry
 
 
 def _find_photos(folder: Path, report: Progress) -> list[Path]:
