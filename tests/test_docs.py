@@ -14,6 +14,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
+from tests.evaluation.weights import write_weights
 
 from maskmotion import cli
 from maskmotion.media import open_video, open_writer
@@ -21,10 +22,17 @@ from maskmotion.synth.puppets import render_clip
 from maskmotion.training.vgg import VGG19
 
 ROOT = Path(__file__).parents[1]
-PAGES = ["README.md", "docs/training.md", "docs/inference.md", "docs/synthetic.md"]
+PAGES = [
+    "README.md",
+    "docs/training.md",
+    "docs/inference.md",
+    "docs/synthetic.md",
+    "docs/evaluation.md",
+]
 # What makes a documented command short enough for a test; it is appended to the words given.
 SHORTENED = {
     "animate": ["--frames", "3"],
+    "evaluate": ["--every", "1", "--lpips-weights", "lpips"],
     "synth": ["--frames", "4", "--size", "64", "--framing", "body", "--jobs", "1"],
     "train": [
         *("--max-steps", "2", "--vgg-weights", "vgg.safetensors", "--set", "model.width=0.0625"),
@@ -35,6 +43,7 @@ SHORTENED = {
 LAUNCHER = re.compile(r"torchrun --nproc-per-node \d+ -m maskmotion")
 TWO_PROCESSES = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 CLIPS = re.compile(r"--clips \d+")
+TRAINED = "maskmotion train --preset tiny --data my_clips --out runs/mine --max-time 2h"
 PEOPLE = "maskmotion synth people --out people --clips 300 --seed 1"
 # Covered elsewhere: run.py by the tests that it starts, a full-size checkpoint by test_convert.
 ELSEWHERE = ("python3 run.py", "pip install", "maskmotion convert")
@@ -60,7 +69,10 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 writer.write(frame)
     Image.fromarray(clip.frames[0]).save(folder / "me.png")
     Image.fromarray(clip.background).save(folder / "beach.jpg")
+    (folder / "scenes").mkdir()
+    Image.fromarray(clip.background).save(folder / "scenes" / "beach.jpg")
     save_file(VGG19((1, 2, 3)).state_dict(), folder / "vgg.safetensors")
+    write_weights(folder / "lpips")
     return folder
 
 
@@ -87,8 +99,10 @@ def test_documented_commands_run(page: str, desk: Path, opengl_device: str | Non
     lines = [line for block in blocks(page, "") for line in block.splitlines()]
     commands = [line for line in lines if line and not line.startswith(ELSEWHERE)]
     assert commands
+    if page == "docs/evaluation.md":
+        run(TRAINED, desk)
     for command in commands:
-        if opengl_device is not None or "people" not in command:  # rendered ones
+        if opengl_device is not None or not re.search("people|truth", command):  # rendered ones
             run(command, desk)
 
 

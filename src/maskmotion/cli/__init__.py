@@ -26,6 +26,7 @@ from maskmotion.errors import InputError, MaskMotionError
 VERBS = (
     ("animate", "Animate a picture with the motion of a video, on any background."),
     ("train", "Learn an object class from folders of clips."),
+    ("evaluate", "Measure models on clips, beside baselines."),
     ("data", "Pack, check and prepare clips for training."),
     ("synth", "Render clips of people with their exact truth."),
     ("convert", "Turn a released checkpoint of Perturbed Masks into a model folder."),

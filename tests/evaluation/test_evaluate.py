@@ -1,0 +1,257 @@
+"""Evaluations whose figures are known beforehand, and what networks of random weights make."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.evaluation.conftest import SIZE, moving_square
+from tiny import tiny_animator
+
+from maskmotion.errors import DataError
+from maskmotion.evaluation import protocols
+from maskmotion.evaluation.cases import Batch, SameClip, crossed, evaluation_clips, on_backgrounds
+from maskmotion.evaluation.evaluate import evaluate
+from maskmotion.evaluation.measures import FLICKER, Output, against
+from maskmotion.evaluation.protocols import (
+    REPEAT,
+    REPEATED,
+    SAME,
+    Form,
+    Protocol,
+    Run,
+    Shown,
+    Task,
+    contender_name,
+    repeated,
+)
+from maskmotion.evaluation.results import Report, Row, Table
+from maskmotion.media import save_png
+from maskmotion.models.animator import Animator
+
+WriteClips = Callable[..., Path]
+FORM = "offset"
+
+
+@pytest.fixture(scope="module")
+def model() -> Animator:
+    return tiny_animator(image_size=SIZE)
+
+
+def target(batch: Batch) -> torch.Tensor:
+    assert batch.target is not None
+    return batch.target
+
+
+def offset_protocol(folder: Path, offset: Callable[[Batch], float]) -> Protocol:
+    """A "model" that shows the truth, each frame off by a known step."""
+    task = Task(
+        *("task", "", {REPEAT: REPEATED, FORM: Form("model", "", rivals=(REPEAT,))}),
+        (*against(target, "the truth")[:3], FLICKER),
+        {"source": lambda batch: batch.source},
+        subject="driving",
+    )
+
+    def perform(run: Run, batch: Batch) -> Shown:
+        return {"task": {FORM: Output(target(batch) + offset(batch))}}
+
+    return Protocol(
+        "reconstruction",
+        "",
+        [SameClip(c) for c in evaluation_clips(folder)],
+        {"task": task},
+        perform,
+    )
+
+
+def row(table: Table, name: str) -> Row:
+    return next(row for row in table.rows if row.contender.name == name)
+
+
+def test_figures_are_those_that_were_put_in(write_clips: WriteClips, model: Animator) -> None:
+    report = evaluate({"m": model}, offset_protocol(write_clips(3), lambda _: -0.1), every=2)
+    values = row(report.tables[0], f"m: {FORM}").values
+    assert values["l1"].mean == pytest.approx(0.1, abs=1e-5)
+    assert values["psnr"].mean == pytest.approx(20, abs=1e-3)
+    assert (values["l1"].low, values["l1"].high) == pytest.approx((0.1, 0.1), abs=1e-5)
+    assert (values["l1"].clips, values["l1"].frames) == (3, 15)
+    assert values["l1_changed"].frames == 15
+
+
+def test_repeating_the_source_is_measured_by_hand(write_clips: WriteClips, model: Animator) -> None:
+    report = evaluate({"m": model}, offset_protocol(write_clips(2, 9), lambda _: 0.0), every=1)
+    clips = [moving_square(seed, 9) / 255 for seed in range(2)]
+    expected = [np.abs(clip[1:] - clip[:1]).mean() for clip in clips]
+    found = [clip.values["task"][REPEAT]["l1"] for clip in report.clips]
+    assert found == pytest.approx(expected, abs=1e-6)
+    assert row(report.tables[0], REPEAT).values["l1"].mean == pytest.approx(np.mean(expected))
+
+
+def test_a_model_that_shows_the_truth_beats_the_baseline(
+    write_clips: WriteClips, model: Animator
+) -> None:
+    report = evaluate({"m": model}, offset_protocol(write_clips(5), lambda _: 0.0))
+    verdicts = {c.metric: c.verdict for c in report.tables[0].comparisons}
+    assert verdicts["l1"] == verdicts["psnr"] == verdicts["l1_changed"] == "better"
+    report = evaluate({"m": model}, offset_protocol(write_clips(5), lambda _: 0.5))
+    assert {c.verdict for c in report.tables[0].comparisons if c.metric == "l1"} == {"worse"}
+
+
+def test_two_models_are_compared_with_one_another(write_clips: WriteClips, model: Animator) -> None:
+    other = tiny_animator(1, image_size=SIZE)
+    report = evaluate(
+        {"m": model, "n": other}, offset_protocol(write_clips(3), lambda _: 0.0), every=5
+    )
+    pairs = {(c.contender, c.against) for c in report.tables[0].comparisons}
+    m, n = contender_name(FORM, "m"), contender_name(FORM, "n")
+    assert pairs == {(m, REPEAT), (n, REPEAT), (n, m)}
+
+
+def test_flicker_is_seen_across_batches(write_clips: WriteClips, model: Animator) -> None:
+    def blink(batch: Batch) -> float:
+        return 0.02 * (batch.number // 8 % 2)  # changes from batch to batch, never within one
+
+    frames = 24
+    report = evaluate({"m": model}, offset_protocol(write_clips(1, frames), blink), every=1)
+    flicker = row(report.tables[0], f"m: {FORM}").values["flicker"]
+    assert flicker.frames == frames - 2
+    # The scene stands still and is all that counts; the picture changes twice by 0.02.
+    still = row(report.tables[0], REPEAT).values["flicker"]
+    assert still.mean == 0
+    assert flicker.mean >= 255 * 0.02 * 2 / (frames - 1) - 1e-3
+
+
+def test_the_sheets_are_the_best_the_median_and_the_worst(
+    write_clips: WriteClips, model: Animator
+) -> None:
+    def offset(batch: Batch) -> float:
+        return float(batch.source.mean() * 7 % 1) * 0.3  # another one for each clip
+
+    report = evaluate({"m": model}, offset_protocol(write_clips(5), offset), every=4)
+    values = {c.clip: c.values["task"][f"m: {FORM}"]["l1"] for c in report.clips}
+    ranked = sorted(values, key=lambda name: values[name])
+    assert [sheet.clip for sheet in report.sheets] == [ranked[0], ranked[2], ranked[4]]
+    assert ["best" in report.sheets[0].caption, "worst" in report.sheets[2].caption] == [True] * 2
+    assert all(sheet.jpeg.startswith(b"\xff\xd8") for sheet in report.sheets)
+
+
+def test_a_broken_clip_is_left_out_and_named(write_clips: WriteClips, model: Animator) -> None:
+    folder = write_clips(2)
+    (folder / "z#1.mp4").write_bytes(b"no video")
+    progress: list[tuple[int, int]] = []
+    report = evaluate(
+        {"m": model},
+        offset_protocol(folder, lambda _: 0.0),
+        progress=lambda done, total: progress.append((done, total)),
+    )
+    assert len(report.clips) == 2
+    assert [note for note in report.notes if "z#1.mp4" in note]
+    assert progress == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_nothing_but_broken_clips_is_an_error(tmp_path: Path, model: Animator) -> None:
+    (tmp_path / "z.mp4").write_bytes(b"no video")
+    with pytest.raises(DataError, match=r"nothing could be evaluated.*z\.mp4"):
+        evaluate({"m": model}, offset_protocol(tmp_path, lambda _: 0.0))
+
+
+def test_models_of_two_sizes_are_refused(write_clips: WriteClips, model: Animator) -> None:
+    larger = tiny_animator(image_size=2 * SIZE)
+    with pytest.raises(DataError, match="128 and 256 px"):
+        evaluate({"m": model, "n": larger}, offset_protocol(write_clips(1), lambda _: 0.0))
+
+
+# The networks ------------------------------------------------------------------------------
+
+
+def names(report: Report, table: int = 0) -> list[str]:
+    return [row.contender.name for row in report.tables[table].rows]
+
+
+def test_reconstruction_runs_the_networks_both_ways(
+    write_clips: WriteClips, model: Animator
+) -> None:
+    cases = [SameClip(clip) for clip in evaluation_clips(write_clips(1, 3))]
+    protocol = protocols.reconstruction(cases)
+    report = evaluate({"m": model}, protocol, every=1)
+    assert names(report) == [
+        REPEAT,
+        *(f"m: {form}" for form in list(protocol.tasks[SAME].forms)[1:]),
+    ]
+    batch = next(cases[0].batches(SIZE, 1))
+    with torch.inference_mode():
+        state = model.encode_source(batch.source)
+        expected = {
+            "m: reconstructed": model.reconstruct(state, batch.driving).high_res,
+            "m: animated": model.animate(state, batch.driving).high_res,
+        }
+    for name, picture in expected.items():
+        error = float((picture - batch.driving).abs().mean())
+        assert row(report.tables[0], name).values["l1"].mean == pytest.approx(error, rel=1e-5)
+
+
+def test_scale_reaches_the_networks(write_clips: WriteClips, model: Animator) -> None:
+    cases = [SameClip(clip) for clip in evaluation_clips(write_clips(1, 3))]
+    protocol = protocols.reconstruction(cases)
+    found = [
+        row(evaluate({"m": model}, protocol, every=1, scale=scale).tables[0], "m: animated")
+        for scale in (None, model.config.animation_scale, 0.3)
+    ]
+    assert found[0] == found[1]
+    assert found[0] != found[2]
+
+
+def test_pasting_keeps_what_the_mask_leaves_out() -> None:
+    alpha = torch.zeros(1, 1, 4, 4)
+    alpha[..., :2] = 1
+    alpha[..., 2] = 0.25
+    picture, background = torch.full((1, 3, 4, 4), 0.8), torch.full((1, 3, 4, 4), 0.4)
+    result = protocols.pasted(picture, alpha, background)
+    assert result[0, 0, 0].tolist() == pytest.approx([0.8, 0.8, 0.5, 0.4])
+
+
+def test_repeating_takes_no_notice_of_the_driver() -> None:
+    batch = Batch(0, torch.full((1, 3, 8, 8), 0.3), torch.rand(4, 3, 8, 8))
+    assert repeated(batch).picture.shape == (4, 3, 8, 8)
+    assert bool((repeated(batch).picture == 0.3).all())
+
+
+def test_cross_needs_no_truth(write_clips: WriteClips, model: Animator) -> None:
+    report = evaluate({"m": model}, protocols.cross(crossed(evaluation_clips(write_clips(3)))))
+    still = row(report.tables[0], REPEAT).values
+    assert still["background"].mean == 0
+    assert still["flicker"].mean == 0
+    assert "l1" not in still
+    # What is not the subject is the source's own, up to the mask's soft rim.
+    own = row(report.tables[0], "m: animated, pasted on the source by its mask").values
+    assert own["background"].mean < row(report.tables[0], "m: animated").values["background"].mean
+
+
+def test_backgrounds_kept_and_shown_through(write_clips: WriteClips, tmp_path: Path) -> None:
+    picture = tmp_path / "scene.png"
+    save_png(picture, np.random.default_rng(5).integers(0, 255, (SIZE, SIZE, 3), np.uint8))
+    model = tiny_animator(image_size=SIZE, background_networks=False, padded_masks=True)
+    with torch.no_grad():  # a subject nowhere, so that all is background
+        model.mask_generator.final.bias.fill_(-50)
+        model.refiner.final.bias.fill_(-50)
+    cases = on_backgrounds(evaluation_clips(write_clips(2, 5)), picture)
+    report = evaluate({"m": model}, protocols.background(cases), every=1)
+    source = row(report.tables[0], REPEAT).values
+    paste = row(report.tables[0], "m: animated, pasted on the new background by its mask").values
+    assert paste["far_psnr"].mean == pytest.approx(100)
+    assert paste["show_through"].mean == pytest.approx(0, abs=1e-6)
+    assert source["show_through"].mean == pytest.approx(1, abs=1e-6)
+    assert "seam" not in source  # there is no outline
+    assert any("no background networks" in note for note in report.notes)
+    assert "m: swapped" not in names(report)
+
+
+def test_swaps_are_measured_where_the_model_can(
+    write_clips: WriteClips, model: Animator, tmp_path: Path
+) -> None:
+    save_png(tmp_path / "scene.png", np.full((SIZE, SIZE, 3), 200, np.uint8))
+    cases = on_backgrounds(evaluation_clips(write_clips(1, 3)), tmp_path / "scene.png")
+    report = evaluate({"m": model}, protocols.background(cases), every=1)
+    assert "m: swapped" in names(report)
+    assert not report.notes
