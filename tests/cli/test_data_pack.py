@@ -39,7 +39,7 @@ def test_a_pack_is_told_in_one_line(clips: Path, capsys: pytest.CaptureFixture[s
     [
         ("nowhere --out pack", "there is no folder of clips nowhere"),
         ("clips --out clips", "clips holds the clips to be packed; give another --out"),
-        ("clips --out clips/a.mp4", "a.mp4 is a file; --out takes a folder"),
+        ("clips --out clips/a.mp4", "a.mp4 is a file; name a folder"),
         ("clips --out pack --size 100", "--size takes a model.image_size, a multiple of 128 px"),
         ("clips --out pack --size 0", "--size takes a model.image_size, a multiple of 128 px"),
         ("clips --out pack --jobs 0", "--jobs takes a number from 1, not 0"),

@@ -63,7 +63,7 @@ def test_what_is_made_and_told(capsys: pytest.CaptureFixture[str]) -> None:
         ("--backgrounds empty", "there are no pictures in empty"),
         ("--backgrounds broken", "bad.png is not a picture"),
         ("--out full", "full holds other things"),
-        ("--out full/notes.txt", "notes.txt is a file; --out takes a folder"),
+        ("--out full/notes.txt", "notes.txt is a file; name a folder"),
     ],
 )
 def test_bad_input_is_one_sentence_and_leaves_nothing(
@@ -101,7 +101,7 @@ def test_another_seed_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([*command, "--seed", "3"]) == 0
     assert cli.main([*command, "--seed", "4"]) == 2
     assert capsys.readouterr().err.splitlines()[-1] == (
-        "maskmotion: error: out was made with seed 3; use the same settings or another --out"
+        "maskmotion: error: out was made with seed 3; use the same settings or another folder"
     )
 
 

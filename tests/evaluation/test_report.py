@@ -204,7 +204,7 @@ def test_out_is_a_file_or_below_one(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("x")
     for out in (file, file / "below"):
-        with pytest.raises(DataError, match=r"file is a file; --out takes a folder for the report"):
+        with pytest.raises(DataError, match=r"file is a file; name a folder for the report"):
             write_report(pair_report(), out)
     assert file.read_text() == "x"
 

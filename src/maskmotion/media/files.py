@@ -27,7 +27,7 @@ def require_folder(out: Path, contents: str) -> None:
     """Refuse an output that is a file, or lies below one."""
     for path in (out, *out.parents):
         if path.exists() and not path.is_dir():
-            raise DataError(f"{path} is a file; --out takes a folder for {contents}")
+            raise DataError(f"{path} is a file; name a folder for {contents}")
 
 
 def require_size(path: Path, width: int, height: int) -> None:

@@ -5,6 +5,7 @@ figure     all of a person's meshes, posed     person, dressing      who somebod
 motion     what somebody does                  scenery, light        where, and in what light
 camera     from where                          render                pictures, by OpenGL
 clip       one clip and its truth              dataset, manifest     folders of them
+truth      cases that a model is measured with
 """
 
 from maskmotion.synth.people.clip import (
