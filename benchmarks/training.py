@@ -25,9 +25,9 @@ import torch
 
 from maskmotion.config import TrainConfig, load_preset, override, validate
 from maskmotion.data.pairs import Batch
+from maskmotion.memory import keep_freed_memory
 from maskmotion.models.blocks import channels_last
 from maskmotion.training.losses import PerceptualLoss
-from maskmotion.training.memory import keep_freed_memory
 from maskmotion.training.state import TrainingState
 from maskmotion.training.step import prepare, train_step
 from maskmotion.training.vgg import load_vgg

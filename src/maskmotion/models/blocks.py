@@ -141,10 +141,10 @@ class AntiAliasDownsample(nn.Module):
         if self.factor == 1:
             return x
         with torch.autocast(x.device.type, enabled=False):
-            rows, columns = (self._matrix(size, x) for size in x.shape[-2:])
+            rows, columns = (self.matrix(size, x) for size in x.shape[-2:])
             return rows @ x @ columns.mT
 
-    def _matrix(self, size: int, like: Tensor) -> Tensor:
+    def matrix(self, size: int, like: Tensor) -> Tensor:
         """(size / n, size): what each output pixel takes from each pixel of a line."""
         identity = torch.eye(size, dtype=like.dtype, device=like.device)[:, None]
         kernel = self.line.to(like)[None, None]

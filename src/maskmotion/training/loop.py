@@ -21,11 +21,11 @@ from maskmotion.data.clips import Clip, TrainingClip, find_clips
 from maskmotion.data.load import check_packed, load_clips
 from maskmotion.data.pairs import Batch, PairSampler, read_ahead
 from maskmotion.errors import ConfigError, DataError, InputError, ModelError, TrainingError
+from maskmotion.memory import keep_freed_memory
 from maskmotion.models.blocks import channels_last
 from maskmotion.models.draws import Share
 from maskmotion.training.distributed import World, check_shares, joined, local_device
 from maskmotion.training.losses import PerceptualLoss
-from maskmotion.training.memory import keep_freed_memory
 from maskmotion.training.preview import preview_columns
 from maskmotion.training.report import Report, Watcher, phases
 from maskmotion.training.runfolder import RunFolder

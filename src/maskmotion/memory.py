@@ -1,4 +1,4 @@
-"""glibc told to keep its memory: page faults cost a training step up to a fifth on CPUs."""
+"""glibc told to keep its memory: page faults cost networks on processors up to a fifth."""
 
 import ctypes
 import sys
