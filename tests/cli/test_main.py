@@ -102,9 +102,13 @@ def test_wrong_arguments(arguments: list[str], words: str) -> None:
 
 def wrapped(error: ImportError) -> ImportError:
     """An ImportError as cyclopts raises it where a verb's module does not load."""
-    outer = ImportError("Cannot import module")
-    outer.__cause__ = error
-    return outer
+    return because(ImportError("Cannot import module"), error)
+
+
+def because(error: ImportError, cause: ImportError) -> ImportError:
+    """As `raise error from cause` leaves it."""
+    error.__cause__ = cause
+    return error
 
 
 @pytest.mark.parametrize(
@@ -115,6 +119,11 @@ def wrapped(error: ImportError) -> ImportError:
         (TrainingError("the loss is nan."), 1, "error: the loss is nan."),
         (MissingExtraError("install x."), 1, "error: install x."),
         (wrapped(MissingExtraError("install x.")), 1, "error: install x."),
+        (
+            because(MissingExtraError("install x."), ModuleNotFoundError("no y", name="y")),
+            1,
+            "error: install x.",
+        ),
         (
             wrapped(ModuleNotFoundError("No module named 'av'", name="av")),
             1,

@@ -1,4 +1,4 @@
-"""Clips whose frames are known value for value."""
+"""Clips and truth whose frames are known value for value."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.evaluation.known import SIZE, OwnWays
 
 from maskmotion.media.lossless import save_lossless
+from maskmotion.synth.people.truth import make_truth
 
-SIZE = 128
+TRUTH_FRAMES = 10
 
 
 def moving_square(seed: int, frames: int) -> np.ndarray:
@@ -34,3 +36,11 @@ def write_clips(tmp_path: Path) -> Callable[..., Path]:
         return tmp_path / folder
 
     return write
+
+
+@pytest.fixture(scope="session")
+def truth_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two cases of truth; persons are disks, scenes are noise."""
+    folder = tmp_path_factory.mktemp("truth")
+    make_truth(folder, cases=2, size=SIZE, frames=TRUTH_FRAMES, jobs=1, renderer=OwnWays)
+    return folder

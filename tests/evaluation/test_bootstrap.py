@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maskmotion.errors import ShapeError
 from maskmotion.evaluation.bootstrap import compare, estimate
 from maskmotion.evaluation.results import Comparison, Estimate, Metric
 
@@ -19,16 +18,22 @@ POSE_IOU = Metric("pose_iou", "IoU with driver", "", "neither", "all frames", "o
 VALUES = st.lists(st.floats(-100, 100), min_size=1, max_size=20)
 
 
-def estimated(values: list[float] | np.ndarray, frames: int = 7) -> Estimate:
-    found = estimate(np.array(values), frames)
+def estimated(
+    values: list[float] | np.ndarray, frames: int = 7, identities: list[str] | None = None
+) -> Estimate:
+    found = estimate(np.array(values), frames, identities)
     assert found is not None
     return found
 
 
 def compared(
-    values: list[float] | np.ndarray, others: list[float] | np.ndarray, metric: Metric = PSNR
+    values: list[float] | np.ndarray,
+    others: list[float] | np.ndarray,
+    metric: Metric = PSNR,
+    identities: list[str] | None = None,
 ) -> Comparison:
-    found = compare(metric, "ours", "theirs", np.array(values), np.array(others), 7)
+    difference = np.array(values) - np.array(others)
+    found = compare(metric, "ours", "theirs", difference, 7, identities)
     assert found is not None
     return found
 
@@ -115,6 +120,57 @@ def test_the_same_values_have_the_same_interval_and_the_callers_draws_are_left_a
     assert np.random.rand() == drawn  # noqa: NPY002
 
 
+# Identities --------------------------------------------------------------------------------
+
+
+@given(values=VALUES)
+def test_clips_of_one_identity_have_no_interval(values: list[float]) -> None:
+    found = estimated(values, identities=["a"] * len(values))
+    assert found.low == found.high == found.mean
+    assert found.clips == len(values)
+
+
+@given(values=VALUES)
+def test_left_out_identities_are_the_clips_own(values: list[float]) -> None:
+    names = [str(i) for i in range(len(values))]
+    assert estimated(values, identities=names) == estimated(values)
+
+
+@given(values=VALUES, copies=st.integers(2, 5))
+def test_copies_of_clips_tell_nothing_new(values: list[float], copies: int) -> None:
+    names = [str(i) for i in range(len(values))]
+    found = estimated(values * copies, identities=names * copies)
+    once = estimated(values)
+    ends = [once.mean, once.low, once.high]
+    assert [found.mean, found.low, found.high] == pytest.approx(ends, abs=1e-6)
+    assert found.clips == copies * len(values)
+
+
+def test_the_mean_is_over_clips_and_the_draw_over_identities() -> None:
+    # Two identities: a mean of draws is 0, 1, or that of all four clips.
+    assert estimated([0, 0, 0, 1], identities=["a", "a", "a", "b"]) == Estimate(0.25, 0, 1, 4, 7)
+
+
+def test_an_identity_weighs_as_much_as_it_has_clips() -> None:
+    """One of ten is drawn not at all, or up to some three times with its fifty clips."""
+    names = ["many"] * 50 + list("abcdefghi")
+    found = estimated([1.0] * 50 + [0.0] * 9, identities=names)
+    assert (found.low, found.mean) == (0, pytest.approx(50 / 59))
+    assert 150 / 157 <= found.high <= 250 / 255
+
+
+def test_intervals_of_clips_alike_within_identities_hold_the_truth() -> None:
+    names = [str(i) for i in range(20) for _ in range(5)]
+
+    def holds(seed: int, identities: list[str] | None) -> bool:
+        values = np.repeat(normal(seed, 20), 5) + 0.1 * normal(seed + 1000, 100)
+        found = estimated(values, identities=identities)
+        return found.low <= 0 <= found.high
+
+    assert 0.90 < np.mean([holds(seed, names) for seed in range(200)]) < 0.98
+    assert np.mean([holds(seed, None) for seed in range(200)]) < 0.75
+
+
 # Verdicts ----------------------------------------------------------------------------------
 
 HARDNESS = 10 * normal(0, 20)
@@ -154,8 +210,18 @@ def test_an_end_at_zero_leaves_nothing_out() -> None:
 
 
 def test_four_clips_are_too_few_for_a_verdict() -> None:
-    assert compared([1.0, 1.1, 1.2, 1.3], [0.0] * 4).verdict == "no clear difference"
+    assert compared([1.0, 1.1, 1.2, 1.3], [0.0] * 4).verdict == "too few clips"
     assert compared([1.0, 1.1, 1.2, 1.3, 1.4], [0.0] * 5).verdict == "better"
+
+
+def test_many_clips_of_four_identities_are_too_few() -> None:
+    values, others = [1.0 + i / 10 for i in range(10)], [0.0] * 10
+    four = [str(i % 4) for i in range(10)]
+    five = [str(i % 5) for i in range(10)]
+    assert compared(values, others, identities=four).verdict == "too few clips"
+    assert compared(values, others, identities=five).verdict == "better"
+    values[4] = values[9] = np.nan  # the fifth identity has no value left
+    assert compared(values, others, identities=five).verdict == "too few clips"
 
 
 def test_pairs_see_what_groups_do_not() -> None:
@@ -183,19 +249,11 @@ def test_only_clips_of_both_are_compared() -> None:
     assert found.difference == estimated([1.0, 2.0, 3.0])
 
 
-def test_less_than_two_common_clips_say_nothing() -> None:
-    nan = np.nan
-    for others in ([nan, nan], [nan, 1.0]):
-        assert compare(PSNR, "a", "b", np.array([1.0, 2.0]), np.array(others), 7) is None
-    assert compared([1.0, 2.0], [0.0, 1.0]).difference.clips == 2
+def test_without_a_common_clip_there_is_no_comparison() -> None:
+    assert compare(PSNR, "a", "b", np.array([np.nan, np.nan]), 0) is None
 
 
 def test_metrics_that_are_not_judged_have_no_comparison() -> None:
-    assert compare(POSE_IOU, "a", "b", HARDNESS + 1, HARDNESS, 7) is None
+    assert compare(POSE_IOU, "a", "b", 1 + SLIGHT, 7) is None
     judged = replace(POSE_IOU, better="higher")
     assert compared(HARDNESS + 1, HARDNESS, judged).verdict == "better"
-
-
-def test_other_clips_are_refused() -> None:
-    with pytest.raises(ShapeError, match="same clips"):
-        compare(PSNR, "a", "b", np.zeros(3), np.zeros(1), 7)

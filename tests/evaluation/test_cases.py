@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.evaluation.conftest import SIZE, moving_square
+from tests.evaluation.conftest import moving_square
+from tests.evaluation.known import SIZE
 
 from maskmotion.data.clips import Clip
 from maskmotion.data.pack import pack_clips
 from maskmotion.errors import DataError, MediaError
 from maskmotion.evaluation.cases import (
     BATCH_FRAMES,
+    RenderedCase,
     SameClip,
     clip_frames,
     crossed,
@@ -21,6 +23,7 @@ from maskmotion.evaluation.cases import (
     on_backgrounds,
 )
 from maskmotion.media import to_uint8
+from maskmotion.synth.people.truth import read_truth
 
 WriteClips = Callable[..., Path]
 
@@ -73,6 +76,18 @@ def test_of_two_splits_the_test_clips_are_taken(write_clips: WriteClips, tmp_pat
     assert [clip.path.parent.name for clip in found] == ["test", "test"]
 
 
+def test_a_lone_test_folder_is_taken(write_clips: WriteClips, tmp_path: Path) -> None:
+    write_clips(2, frames=1, folder="set/test")
+    assert len(evaluation_clips(tmp_path / "set")) == 2
+
+
+def test_training_clips_are_not_taken_unasked(write_clips: WriteClips, tmp_path: Path) -> None:
+    write_clips(2, frames=1, folder="set/train")
+    with pytest.raises(DataError, match=r"has no test/ .* name .*train to evaluate on"):
+        evaluation_clips(tmp_path / "set")
+    assert len(evaluation_clips(tmp_path / "set" / "train")) == 2
+
+
 def test_fewer_clips_are_spread_over_the_folder(write_clips: WriteClips) -> None:
     folder = write_clips(5, frames=1)
     assert [clip.path.name[0] for clip in evaluation_clips(folder, 3)] == ["a", "c", "e"]
@@ -80,10 +95,23 @@ def test_fewer_clips_are_spread_over_the_folder(write_clips: WriteClips) -> None
 
 
 def test_a_folder_without_clips_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no clips to evaluate on"):
+    with pytest.raises(DataError, match="there are no clips in"):
         evaluation_clips(tmp_path)
     with pytest.raises(DataError, match="no folder"):
         evaluation_clips(tmp_path / "missing")
+
+
+@pytest.mark.parametrize("damage", [b"no clip", b""])
+def test_broken_packed_clips_are_data_errors(
+    damage: bytes, write_clips: WriteClips, tmp_path: Path
+) -> None:
+    pack_clips([write_clips(1, 3)], tmp_path / "packed", size=SIZE)
+    clip = evaluation_clips(tmp_path / "packed" / "train")[0]
+    with pytest.raises(DataError, match=f"packed at {SIZE} px"):
+        list(clip_frames(clip, 2 * SIZE, 1))
+    clip.path.write_bytes(damage)
+    with pytest.raises(DataError, match="is broken"):
+        list(clip_frames(clip, SIZE, 1))
 
 
 @pytest.mark.parametrize("identities", ["abcdef", "aab", "aaabbc", "ab"])
@@ -106,7 +134,7 @@ def test_a_source_is_driven_by_the_other_clip(write_clips: WriteClips) -> None:
     np.testing.assert_array_equal(pictures(batch.source), moving_square(0, 11)[:1])
     np.testing.assert_array_equal(pictures(batch.driving), moving_square(1, 11)[::2])
     assert batch.target is None
-    assert pair.name == "a#1 by b#1"
+    assert pair.name == "a#1.mkv by b#1.mkv"
 
 
 def test_backgrounds_are_taken_in_turn(write_clips: WriteClips, tmp_path: Path) -> None:
@@ -136,3 +164,33 @@ def test_backgrounds_that_cannot_be_used(write_clips: WriteClips, tmp_path: Path
     (tmp_path / "broken.png").write_bytes(b"no picture")
     with pytest.raises(MediaError):
         on_backgrounds(clips, tmp_path / "broken.png")
+
+
+def test_a_rendered_case_is_read_as_it_lies_on_the_disk(truth_set: Path) -> None:
+    truth = read_truth(truth_set)[1]
+    case = RenderedCase(truth)
+    batches = list(case.batches(SIZE, 1))
+    assert [(batch.number, len(batch.driving)) for batch in batches] == [(0, BATCH_FRAMES), (8, 2)]
+    shots = list(truth.shots())
+    for name in ("driving", "target", "swapped"):
+        shown = np.concatenate([pictures(getattr(batch, name)) for batch in batches])
+        np.testing.assert_array_equal(shown, [getattr(shot, name) for shot in shots])
+    for name in ("driving_alpha", "target_alpha"):
+        shown = torch.cat([getattr(batch, name) for batch in batches])
+        alphas = np.stack([getattr(shot, name) for shot in shots])[:, None]
+        torch.testing.assert_close(shown, torch.from_numpy(alphas / 255).float())
+    for batch in batches:
+        for shown, picture in (
+            (batch.source, truth.source()),
+            (batch.plate, truth.background()),
+            (batch.background, truth.new_background()),
+        ):
+            np.testing.assert_array_equal(pictures(shown), picture[None])
+    assert case.name == "c0001 (body)"
+
+
+def test_every_nth_moment_of_a_rendered_case(truth_set: Path) -> None:
+    truth = read_truth(truth_set)[0]
+    (batch,) = RenderedCase(truth).batches(SIZE, 4)
+    shots = list(truth.shots())[::4]
+    np.testing.assert_array_equal(pictures(batch.target), [shot.target for shot in shots])

@@ -22,7 +22,7 @@ from maskmotion.errors import DataError, MediaError, MissingExtraError
 from maskmotion.evaluation import figures
 from maskmotion.evaluation.page import page_html
 from maskmotion.evaluation.plots import clip_plot, interval_plot
-from maskmotion.evaluation.report import markdown, write_report
+from maskmotion.evaluation.report import markdown, require_writable, write_report
 from maskmotion.evaluation.results import (
     ClipScores,
     Comparison,
@@ -38,7 +38,10 @@ from maskmotion.evaluation.results import (
 )
 
 PSNR = Metric("psnr", "PSNR", "dB", "higher", "every <pixel>", "signal & noise")
-LPIPS = Metric("lpips", "LPIPS", "", "lower", "all frames", "a distance (Zhang et al. 2018)")
+LPIPS = Metric(
+    *("lpips", "LPIPS", "", "lower", "all frames", "a distance (Zhang et al. 2018)"),
+    unfair=("repeat", "paste"),
+)
 IOU = Metric("iou", "IoU with driver", "", "neither", "all frames", "overlap")
 NASTY = """a<b>&"c"'d|$e$ 中"""
 
@@ -145,7 +148,11 @@ def test_json_holds_what_was_given(tmp_path: Path) -> None:
     assert found["about"] == report.about
     assert found["settings"] == report.settings
     assert list(found["metrics"]) == ["psnr", "lpips", "iou"]
-    assert [Metric(name, **rest) for name, rest in found["metrics"].items()] == [PSNR, LPIPS, IOU]
+    metrics = [
+        Metric(name, **rest | {"unfair": tuple(rest["unfair"])})
+        for name, rest in found["metrics"].items()
+    ]
+    assert metrics == [PSNR, LPIPS, IOU]
     for ours, theirs in zip(report.tables, found["tables"], strict=True):
         assert (theirs["title"], theirs["about"]) == (ours.title, ours.about)
         for our_row, their_row in zip(ours.rows, theirs["rows"], strict=True):
@@ -217,12 +224,27 @@ def test_out_cannot_be_written(tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["report.json"]
 
 
-@pytest.mark.parametrize("missing", ["jinja2", "matplotlib"])
+def test_what_can_be_written_is_told_beforehand(tmp_path: Path) -> None:
+    kept = tmp_path / "old" / "kept"
+    kept.parent.mkdir()
+    kept.write_text("x")
+    for out in (tmp_path / "old", tmp_path / "old" / "new", tmp_path / "a" / "b" / "c"):
+        require_writable(out)
+    assert sorted(tmp_path.rglob("*")) == [kept.parent, kept]
+    for out in (kept, kept / "below"):
+        with pytest.raises(DataError, match="kept is a file; name a folder for the report"):
+            require_writable(out)
+    with pytest.raises(MediaError, match=r"cannot be written \(.*\); choose another place"):
+        require_writable(tmp_path / "new" / ("x" * 300))
+    assert kept.read_text() == "x"
+
+
+@pytest.mark.parametrize("missing", ["jinja2", "matplotlib", "torchmetrics"])
 def test_without_the_extra(missing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(MissingExtraError, match=r"`pip install maskmotion\[eval\]`"):
         write_report(pair_report(), tmp_path)
-    assert json.loads((tmp_path / "report.json").read_text())["protocol"] == "cross"
+    assert not list(tmp_path.iterdir())
 
 
 # The page ----------------------------------------------------------------------------------
@@ -341,10 +363,23 @@ def test_page_shows_the_values(source: str, page: Page) -> None:
 def test_page_tells_where_a_value_is_of_fewer_clips() -> None:
     fewer = Row(Contender("few", "model", ""), {"psnr": Estimate(2, 1, 3, 1, 10)})
     table = Table("t", "", (row("a", "baseline", psnr=1), fewer), ())
-    text = Page(page_html(replace(pair_report(), tables=(table,)))).text
-    assert "2.00 [1.00, 3.00] 1 clip" in text
+    report = replace(pair_report(), tables=(table,))
+    text = Page(page_html(report)).text
+    assert "2.00 [1.00, 3.00] 1 clip, 10 frames" in text
     assert "1.00 [0.50, 1.50] few" in text
     assert "95% interval; 3 clips, 30 frames." in text
+    assert [line[1] for line in cells(markdown(report))[2:]] == [
+        "1.00 [0.50, 1.50]",
+        "2.00 [1.00, 3.00] 1 clip, 10 frames",
+    ]
+
+
+def test_tables_tell_where_a_value_is_of_fewer_frames() -> None:
+    fewer = Row(Contender("few", "model", ""), {"psnr": Estimate(2, 1, 3, 3, 29)})
+    table = Table("t", "", (row("a", "baseline", psnr=1), fewer), ())
+    report = replace(pair_report(), tables=(table,))
+    assert "2.00 [1.00, 3.00] 3 clips, 29 frames" in Page(page_html(report)).text
+    assert cells(markdown(report))[3][1] == "2.00 [1.00, 3.00] 3 clips, 29 frames"
 
 
 def test_same_report_same_bytes(source: str, tmp_path: Path) -> None:
@@ -361,6 +396,7 @@ def test_same_report_same_bytes(source: str, tmp_path: Path) -> None:
         ("worse", "baseline model", PSNR, True, False),
         ("no clear difference", "baseline model", PSNR, False, True),
         ("better", "baseline model", PSNR, False, False),
+        ("too few clips", "baseline model", PSNR, False, False),
         ("worse", "model model", PSNR, False, False),
         ("worse", "bound model", PSNR, False, False),
         ("worse", "baseline baseline", PSNR, False, False),

@@ -103,7 +103,8 @@ def _dispatch(arguments: list[str]) -> int:
 def _exit_code(error: Exception) -> int:
     """Say in one sentence what went wrong, and return the exit code for it."""
     # Loading a verb, cyclopts wraps the reason in an ImportError of its own.
-    if isinstance(error, ImportError) and isinstance(error.__cause__, ImportError):
+    wrapped = isinstance(error, ImportError) and not isinstance(error, MaskMotionError)
+    if wrapped and isinstance(error.__cause__, ImportError):
         error = error.__cause__
     match error:
         case InputError():

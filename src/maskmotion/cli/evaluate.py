@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from maskmotion.checkpoint import DEFAULT_MODEL, load_model
 from maskmotion.cli.devices import pick_device
 from maskmotion.cli.steps import Steps
-from maskmotion.errors import ConfigError, InputError
+from maskmotion.errors import ConfigError, DataError, InputError
 from maskmotion.evaluation import protocols
 from maskmotion.evaluation.cases import (
     RenderedCase,
@@ -20,13 +20,12 @@ from maskmotion.evaluation.cases import (
     evaluation_clips,
     on_backgrounds,
 )
-from maskmotion.evaluation.evaluate import Tools
+from maskmotion.evaluation.evaluate import Tools, require_one_size
 from maskmotion.evaluation.evaluate import evaluate as measure
 from maskmotion.evaluation.faces import Faces
 from maskmotion.evaluation.lpips import LPIPS, load_lpips
 from maskmotion.evaluation.page import require_extra
-from maskmotion.evaluation.report import markdown, write_report
-from maskmotion.media.files import require_folder
+from maskmotion.evaluation.report import markdown, require_writable, write_report
 
 TRUTH_CASES = 40
 TRUTH_FRAMES = 48
@@ -48,7 +47,7 @@ def evaluate(
     lpips_weights: Path | None = None,
     device: str = "auto",
 ) -> None:
-    """Measure models on clips that they did not see, beside baselines, with intervals.
+    """Measure models on clips, beside baselines, with intervals.
 
     Example: maskmotion evaluate --model runs/mine --protocol cross --data my_clips --out report
 
@@ -62,8 +61,8 @@ def evaluate(
     Args:
         model: a model's folder or name; several (--model A --model B) are compared.
         protocol: reconstruction, cross, truth or background.
-        data: a folder of clips; of train/ and test/ in it, test/ is taken. For truth, a folder in
-            which the rendered cases are kept.
+        data: a folder of clips that the models did not see in training; where it has test/, the
+            clips in that. For truth, a folder in which the rendered cases are kept.
         out: folder of the report.
         backgrounds: for background: a folder of pictures, or one picture.
         clips: evaluate on so many clips, spread over the folder; left out, on all, or on 40 cases
@@ -86,12 +85,13 @@ def evaluate(
         raise ConfigError(f"--scale lies above 0 and up to 2, not {scale}")
     if faces and protocol not in ("reconstruction", "cross"):
         raise ConfigError("--faces goes with --protocol reconstruction or cross")
+    require_extra()
     if out is not None:
-        require_folder(out, "the report")
-        require_extra()
+        require_writable(out)
     where = pick_device(device)
-    names = model or [DEFAULT_MODEL]
-    models = {name: load_model(path, device=where) for name, path in _named(names).items()}
+    chosen = _named(model or [DEFAULT_MODEL])
+    models = {name: load_model(path, device=where) for name, path in chosen.items()}
+    require_one_size(models)
     notes: list[str] = []
     tools = Tools(lpips=_lpips(lpips_weights, where, notes), faces=Faces() if faces else None)
     with Steps(TRUTH_FRAMES * 2) as steps:
@@ -103,21 +103,23 @@ def evaluate(
             tools=tools,
             notes=notes,
             settings={
-                "models": names,
+                "models": chosen,
                 "data": str(data),
                 "backgrounds": None if backgrounds is None else str(backgrounds),
                 "clips": clips,
                 "every": every,
                 "scale": scale,
+                "faces": faces,
+                "lpips_weights": None if lpips_weights is None else str(lpips_weights),
                 "device": str(where),
             },
             progress=lambda done, total: steps.show("evaluating", done, total),
         )
-    if out is not None:
-        write_report(report, out)
+    # Before it is written: a full disk loses nothing.
     sys.stdout.write(markdown(report))
     sys.stdout.writelines(f"\n{note}\n" for note in report.notes)
     if out is not None:
+        write_report(report, out)
         sys.stdout.write(f"\n{out / 'report.html'} shows plots and pictures\n")
 
 
@@ -136,25 +138,36 @@ def _protocol(
 
 
 def _truth(folder: Path, cases: int, steps: Steps) -> list[RenderedCase]:
+    """The first cases of a folder, which are rendered where they are not there."""
     from maskmotion.synth.people.truth import make_truth, read_truth
 
-    make_truth(folder, cases=cases, frames=TRUTH_FRAMES, progress=steps.show)
-    return [RenderedCase(case) for case in read_truth(folder)[:cases]]
+    try:
+        found = read_truth(folder)
+    except DataError:  # nothing there, or something else, as making it will tell
+        found = []
+    if len(found) < cases:
+        make_truth(folder, cases=cases, frames=TRUTH_FRAMES, progress=steps.show)
+        found = read_truth(folder)
+    return [RenderedCase(case) for case in found[:cases]]
 
 
 def _named(models: Sequence[str]) -> dict[str, str]:
     """Short names for reports -> models as they were given."""
-    short = {given: _short(given) for given in models}
-    if len(set(short.values())) < len(short):
-        short = {given: given for given in models}
-    if len(short) < len(models):
-        raise InputError("each --model is given once")
-    return {name: given for given, name in short.items()}
+    places = [_place(model) for model in models]
+    if len(set(places)) < len(places):
+        raise InputError("the same --model is given twice; name each once")
+    short = [Path(place).name for place in places]
+    names = short if len(set(short)) == len(short) else places
+    return dict(zip(names, models, strict=True))
 
 
-def _short(model: str) -> str:
+def _place(model: str) -> str:
+    """What a model is, however it is written: a folder's full path, or a name."""
     path = Path(model)
-    return path.absolute().parent.name if path.name == "model" else path.name
+    if not path.is_dir():
+        return model
+    path = path.resolve()
+    return str(path.parent if path.name == "model" else path)
 
 
 def _lpips(weights: Path | None, device: torch.device, notes: list[str]) -> LPIPS | None:

@@ -65,11 +65,15 @@ class Case(Protocol):
     def name(self) -> str:
         """Tells it from the others."""
 
+    @property
+    def identity(self) -> str:
+        """Whom it shows; cases of one identity are no independent samples."""
+
     def batches(self, size: int, every: int) -> Iterator[Batch]:
         """Every n-th frame at a size, in order.
 
         Raises:
-            MediaError: the clip cannot be read.
+            MediaError, DataError: the clip cannot be read.
         """
 
 
@@ -82,7 +86,11 @@ class SameClip:
 
     @property
     def name(self) -> str:
-        return clip_name(self.clip)
+        return self.clip.path.name
+
+    @property
+    def identity(self) -> str:
+        return self.clip.identity
 
     def batches(self, size: int, every: int) -> Iterator[Batch]:
         background = None if self.background is None else _still(self.background, size)
@@ -107,7 +115,11 @@ class OtherClip:
 
     @property
     def name(self) -> str:
-        return f"{clip_name(self.clip)} by {clip_name(self.driver)}"
+        return f"{self.clip.path.name} by {self.driver.path.name}"
+
+    @property
+    def identity(self) -> str:
+        return self.clip.identity
 
     def batches(self, size: int, every: int) -> Iterator[Batch]:
         source = to_tensor([next(clip_frames(self.clip, size, 1))])
@@ -124,6 +136,10 @@ class RenderedCase:
     @property
     def name(self) -> str:
         return f"{self.truth.name} ({self.truth.framing})"
+
+    @property
+    def identity(self) -> str:
+        return self.truth.name
 
     def batches(self, size: int, every: int) -> Iterator[Batch]:
         source, plate, background = (
@@ -156,13 +172,8 @@ def _alpha(alphas: Sequence[np.ndarray], size: int) -> Tensor:
     return to_tensor([square(np.repeat(a[..., None], 3, 2), size) for a in alphas])[:, :1]
 
 
-def clip_name(clip: Clip) -> str:
-    """What reports call a clip: its file's name without the ending."""
-    return clip.path.name if clip.path.is_dir() else clip.path.stem
-
-
 def evaluation_clips(folder: Path, most: int | None = None) -> list[Clip]:
-    """The clips of a folder to evaluate on: of folders train/ and test/ those of test/.
+    """The clips of a folder to evaluate on: where it has a folder test/, those in that.
 
     Args:
         folder: as training takes it.
@@ -170,11 +181,17 @@ def evaluation_clips(folder: Path, most: int | None = None) -> list[Clip]:
     Raises:
         DataError: the folder is missing, or holds no clips to evaluate on.
     """
-    clips = find_clips(folder, "test" if (Path(folder) / "train").is_dir() else "train")
+    folder = Path(folder)
+    if (folder / "train").is_dir() and not (folder / "test").is_dir():
+        raise DataError(
+            f"{folder} has no test/ to evaluate on; name {folder / 'train'} to evaluate on what "
+            "models were trained on"
+        )
+    clips = find_clips(folder / "test" if (folder / "test").is_dir() else folder)
     if not clips:
         raise DataError(
-            f"there are no clips to evaluate on in {folder}; name a folder of video files, of "
-            "folders of frames or of packed clips, or one with test/ in it"
+            f"there are no clips in {folder}; name a folder of video files, of folders of frames "
+            "or of packed clips"
         )
     if most is not None and most < len(clips):
         clips = [clips[i] for i in np.linspace(0, len(clips) - 1, most).round().astype(int)]

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from maskmotion.errors import DataError, MediaError
+from maskmotion.errors import DataError, MediaError, ModelError
 from maskmotion.evaluation.cases import Batch, Case
 from maskmotion.evaluation.face_meter import FACE_METRICS, FaceMeter
 from maskmotion.evaluation.faces import Faces
@@ -17,7 +17,7 @@ from maskmotion.evaluation.measures import Measure, Output, Seen
 from maskmotion.evaluation.protocols import REPEAT, Protocol, Run, Task, contender_name, repeated
 from maskmotion.evaluation.results import Metric, Report
 from maskmotion.evaluation.summary import clip_scores, entrants, sheets_of, table
-from maskmotion.evaluation.tally import CaseScores, Rows, Tally
+from maskmotion.evaluation.tally import CaseValues, Rows, Tally
 from maskmotion.models.animator import Animator, large
 
 Progress = Callable[[int, int], None]
@@ -44,11 +44,12 @@ def evaluate(
 ) -> Report:
     """Measure models and baselines on the cases of a protocol.
 
-    Memory does not grow with the length of clips; of each clip a few numbers are kept.
+    No frames are kept but a few for the sheets, which wait on the disk; of each frame a number for
+    each metric and contender.
 
     Args:
-        models: by the names that reports call them, in evaluation mode on one device; the first
-            one's masks tell where subjects are, where no truth does.
+        models: by the names that reports call them, in evaluation mode, on one device and of one
+            size; where no truth does, their masks together tell where subjects are.
         protocol: from `protocols`.
         every: take every n-th frame.
         scale: of the driving mask in P; None takes each model's.
@@ -58,28 +59,24 @@ def evaluate(
         progress: called with (cases done, cases in all).
     Raises:
         DataError: the models' sizes differ, or no case could be read.
+        ModelError: a model's pictures hold values that are no numbers.
     Source: docs/evaluation.md.
     """
-    sizes = {model.config.image_size for model in models.values()}
-    if len(sizes) != 1:
-        raise DataError(
-            f"the models work at {' and '.join(map(str, sorted(sizes)))} px; evaluate those of "
-            "one size together"
-        )
+    require_one_size(models)
     bench = _Bench(models, protocol, every, scale, tools or Tools())
     said = [*notes, *bench.notes()]
-    scores: list[CaseScores] = []
+    cases: list[CaseValues] = []
     with tempfile.TemporaryDirectory() as folder:
         for number, case in enumerate(protocol.cases):
             try:
-                scores.append(bench.measure(case, Path(folder)))
-            except MediaError as error:
+                cases.append(bench.measure(case, Path(folder)))
+            except (MediaError, DataError) as error:
                 said.append(f"Left out: {error}")
             if progress:
                 progress(number + 1, len(protocol.cases))
-        if not scores:
+        if not cases:
             raise DataError(f"nothing could be evaluated: {said[-1]}")
-        took_part = {task.title: entrants(task, list(models), scores) for task in bench.tasks}
+        took_part = {task.title: entrants(task, list(models), cases) for task in bench.tasks}
         columns = {task.title: bench.metrics(task) for task in bench.tasks}
         return Report(
             protocol=protocol.name,
@@ -87,14 +84,14 @@ def evaluate(
             settings=settings or {},
             metrics=tuple({m.name: m for found in columns.values() for m in found}.values()),
             tables=tuple(
-                table(task, took_part[task.title], columns[task.title], scores)
+                table(task, took_part[task.title], columns[task.title], cases)
                 for task in bench.tasks
             ),
-            clips=tuple(clip_scores(case) for case in scores),
+            clips=tuple(clip_scores(case) for case in cases),
             sheets=tuple(
                 sheet
                 for task in bench.tasks
-                for sheet in sheets_of(task, took_part[task.title], columns[task.title], scores)
+                for sheet in sheets_of(task, took_part[task.title], columns[task.title], cases)
             ),
             notes=tuple(said),
         )
@@ -116,9 +113,9 @@ class _Bench:
         self.every = every
         self.scale = scale
         self.tools = tools
-        self.judge = next(iter(models.values()))
-        self.device = next(self.judge.parameters()).device
-        self.size = self.judge.config.image_size
+        first = next(iter(models.values()))
+        self.device = next(first.parameters()).device
+        self.size = first.config.image_size
         self.tasks = tuple(protocol.tasks.values())
 
     def notes(self) -> list[str]:
@@ -138,7 +135,7 @@ class _Bench:
         found = [measure.metric for measure in self.measures(task)]
         return found + (FACE_METRICS[task.faces] if task.faces and self.tools.faces else [])
 
-    def measure(self, case: Case, folder: Path) -> CaseScores:
+    def measure(self, case: Case, folder: Path) -> CaseValues:
         """Values of a case; its sheets are written into the folder."""
         tallies = {task.title: Tally() for task in self.tasks}
         rows = {task.title: Rows(task.columns, self.every) for task in self.tasks}
@@ -164,8 +161,9 @@ class _Bench:
         for title, meter in meters.items():
             for name, metric, values in meter.values() if meter else ():
                 tallies[title].add(name, metric, values)
-        sheets = {title: kept.save(folder) for title, kept in rows.items()}
-        return CaseScores(case.name, {t: tally.scores() for t, tally in tallies.items()}, sheets)
+        sheets = {title: shown.save(folder) for title, shown in rows.items()}
+        kept = {title: tally.values() for title, tally in tallies.items()}
+        return CaseValues(case.name, case.identity, kept, sheets)
 
     def _face_meter(self, task: Task) -> FaceMeter | None:
         if self.tools.faces is None or task.faces is None:
@@ -183,19 +181,26 @@ class _Bench:
         outputs = {title: {REPEAT: repeated(batch)} for title in self.protocol.tasks}
         for model, run in runs.items():
             for title, shown in self.protocol.perform(run, batch).items():
+                _require_numbers(model, shown)
                 outputs[title] |= {contender_name(form, model): out for form, out in shown.items()}
         return outputs
 
     def _known(self, task: Task, batch: Batch) -> Seen:
         """What is known of a batch before any contender's output, in place of which stands one."""
+        known = Seen(batch, repeated(batch), lpips=self.tools.lpips)
         if batch.target_alpha is not None and batch.driving_alpha is not None:
             driving, subject = batch.driving_alpha > 0.5, batch.target_alpha > 0.5
-            return Seen(batch, repeated(batch), None, driving, subject, self.tools.lpips)
+            return replace(known, driving_subject=driving, subject=subject)
         if task.subject == "none":
-            return Seen(batch, repeated(batch), lpips=self.tools.lpips)
-        driving = self._subject(batch.driving)
-        source = self._subject(batch.source).expand_as(driving)
-        return Seen(batch, repeated(batch), source, driving, driving, self.tools.lpips)
+            return known
+        (source, _), (driving, core) = self._subject(batch.source), self._subject(batch.driving)
+        return replace(
+            known,
+            source_subject=source.expand_as(driving),
+            driving_subject=driving,
+            subject=driving,
+            core=core,
+        )
 
     def _seen(self, task: Task, known: Seen, output: Output, last: Seen | None) -> Seen:
         """What is known and a contender's output; `last` is the same of the batch before."""
@@ -206,18 +211,50 @@ class _Bench:
             before=_shifted(output.picture, last.output.picture if last else first),
         )
         if task.subject == "output":
-            seen = replace(seen, subject=self._subject(output.picture))
-        if task.subject != "none":
+            subject, core = self._subject(output.picture)
+            seen = replace(seen, subject=subject, core=core)
             anywhere = seen.anywhere()
             left = _shifted(anywhere, last.anywhere() if last else anywhere[:1])
             seen = replace(seen, background=seen.outside(anywhere | left))
         return seen
 
-    def _subject(self, picture: Tensor) -> Tensor:
-        """Where the first model's mask generator sees the subject: (B, 1, S, S) bool."""
-        return large(self.judge.mask_generator(picture).float()) > self.judge.config.threshold
+    def _subject(self, picture: Tensor) -> tuple[Tensor, Tensor]:
+        """Where any of the models sees the subject, and where all do: (B, 1, S, S) bool.
+
+        Together, so that no order of the models favours one.
+        """
+        found = torch.stack(
+            [
+                large(model.mask_generator(picture).float()) > model.config.threshold
+                for model in self.models.values()
+            ]
+        )
+        return found.any(0), found.all(0)
+
+
+def require_one_size(models: dict[str, Animator]) -> None:
+    """Refuse models that work at different sizes.
+
+    Raises:
+        DataError: they do.
+    """
+    sizes = sorted({model.config.image_size for model in models.values()})
+    if len(sizes) > 1:
+        raise DataError(
+            f"the models work at {' and '.join(map(str, sizes))} px; evaluate those of one size "
+            "together"
+        )
 
 
 def _shifted(frames: Tensor, last: Tensor) -> Tensor:
     """The frame before each, the first of them being the last of a batch before."""
     return torch.cat([last[-1:], frames[:-1]])
+
+
+def _require_numbers(model: str, shown: dict[str, Output]) -> None:
+    for form, output in shown.items():
+        if not bool(output.picture.isfinite().all()):
+            raise ModelError(
+                f"{model} gives pictures with values that are no numbers ({form}); its weights are "
+                "damaged, or its training diverged"
+            )

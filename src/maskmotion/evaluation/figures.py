@@ -23,6 +23,7 @@ WORDS: dict[Verdict, str] = {
     "worse": "is worse than",
     "better": "is better than",
     "no clear difference": "is not clearly different from",
+    "too few clips": "cannot be told apart from, by so few clips,",
 }
 
 Standing = Literal["loses", "does not win", "said"]
@@ -118,6 +119,14 @@ def count(amount: int, noun: str) -> str:
     return f"{amount} {noun}" if amount == 1 else f"{amount} {noun}s"
 
 
+def fewer(estimate: Estimate, table: Table, metric: Metric) -> str:
+    """Such as "5 clips, 46 frames" where others have the metric on more; else nothing."""
+    others = [row.values[metric.name] for row in table.rows if metric.name in row.values]
+    if all(e.clips <= estimate.clips and e.frames <= estimate.frames for e in others):
+        return ""
+    return f"{count(estimate.clips, 'clip')}, {count(estimate.frames, 'frame')}"
+
+
 def best(table: Table, metric: Metric) -> set[str]:
     """Names of the models with the best mean; none where fewer than two have a value."""
     means = {
@@ -201,6 +210,6 @@ def _differences(report: Report, comparisons: list[Comparison]) -> Iterator[str]
 def _standing(table: Table, comparison: Comparison) -> Standing:
     kinds = {row.contender.name: row.contender.kind for row in table.rows}
     pair = (kinds.get(comparison.contender), kinds.get(comparison.against))
-    if pair != ("model", "baseline") or comparison.verdict == "better":
+    if pair != ("model", "baseline") or comparison.verdict in ("better", "too few clips"):
         return "said"
     return "loses" if comparison.verdict == "worse" else "does not win"

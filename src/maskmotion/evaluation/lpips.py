@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.hub import load_state_dict_from_url
+from torch.hub import get_dir, load_state_dict_from_url
 
 from maskmotion.errors import ConfigError, ShapeError
 
@@ -170,6 +170,11 @@ def _fetch(url: str, name: str) -> dict[str, Tensor]:
             return load_state_dict_from_url(
                 url, map_location="cpu", check_hash=True, file_name=name, weights_only=True
             )
+    except (pickle.UnpicklingError, EOFError):
+        path = Path(get_dir()) / "checkpoints" / name
+        raise ConfigError(
+            f"the LPIPS weights {path} are damaged; delete that file, and it is fetched again"
+        ) from None
     except (OSError, HTTPException, RuntimeError) as error:  # RuntimeError: another hash
         raise ConfigError(
             f"the LPIPS weights could not be downloaded from {url} ({error}); {_how_to_fetch()}"

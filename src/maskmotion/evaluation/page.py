@@ -17,17 +17,18 @@ MAIN_SETTINGS = ("models", "data")  # shown at the top
 
 
 def require_extra() -> None:
-    """Tell before long work whether a page can be made.
+    """Tell before long work whether all that an evaluation needs is there.
 
     Raises:
-        MissingExtraError: Jinja2 or matplotlib is not installed.
+        MissingExtraError: torchmetrics, Jinja2 or matplotlib is not installed.
     """
     try:
         import jinja2  # noqa: F401
         import matplotlib  # noqa: F401
+        import torchmetrics  # noqa: F401
     except ImportError as error:
         raise MissingExtraError(
-            "the report's page needs the extra eval; install it with `pip install maskmotion[eval]`"
+            "evaluation needs the extra eval; install it with `pip install maskmotion[eval]`"
         ) from error
 
 
@@ -60,12 +61,12 @@ def page_html(report: Report) -> str:
 
 @dataclass(frozen=True)
 class Cell:
-    """A contender's value as it is shown; few_clips is empty where it has as many as the others."""
+    """A contender's value as it is shown; few is empty where it has as many as the others."""
 
     mean: str
     interval: str
     is_best: bool
-    few_clips: str
+    few: str
 
 
 @dataclass(frozen=True)
@@ -135,12 +136,11 @@ def _cell(report: Report, table: Table, metric: Metric, row: Row) -> Cell | None
         return None
     estimate = row.values[metric.name]
     places = figures.digits(figures.estimates(report, metric))
-    most = max(e.clips for row in table.rows for e in row.values.values())
     return Cell(
         figures.number(estimate.mean, places),
         figures.interval(estimate, places),
         row.contender.name in figures.best(table, metric),
-        figures.count(estimate.clips, "clip") if estimate.clips < most else "",
+        figures.fewer(estimate, table, metric),
     )
 
 

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from maskmotion.evaluation import measures
 from maskmotion.evaluation.cases import Batch, Case
-from maskmotion.evaluation.measures import Measure, Output, against
-from maskmotion.evaluation.results import ContenderKind
+from maskmotion.evaluation.face_meter import Against
+from maskmotion.evaluation.measures import L1_CHANGED, Measure, Output, against
+from maskmotion.evaluation.results import BaselineRole, ContenderKind
 from maskmotion.models.animator import Animation, Animator, SourceState, large
 
 # Of a table, its forms: what each contender showed.
@@ -24,12 +25,14 @@ class Form:
         kind, about: for the report.
         by_model: one contender for each model; else one in all.
         rivals: the forms that it is compared with.
+        role: what a baseline does, by which metrics know those that cannot lose.
     """
 
     kind: ContenderKind
     about: str
     by_model: bool = True
     rivals: tuple[str, ...] = ()
+    role: BaselineRole | None = None
 
 
 @dataclass(frozen=True)
@@ -41,10 +44,9 @@ class Task:
         forms: name -> form, in the table's order.
         measures: its columns.
         columns: what its sheets show before the contenders: title -> pictures of a batch.
-        subject: in which pictures a model's masks find the subject, where no truth tells:
+        subject: in which pictures the models' masks find the subject, where no truth tells:
             "driving" frames, which the output should resemble, or the "output" itself.
-        faces: whom faces are compared with: "target" in place and identity; "driving" in place
-            after alignment, and "source" in identity.
+        faces: as FaceMeter takes it.
     """
 
     title: str
@@ -53,7 +55,7 @@ class Task:
     measures: tuple[Measure, ...]
     columns: dict[str, Callable[[Batch], Tensor | None]]
     subject: Literal["none", "driving", "output"] = "none"
-    faces: Literal["target", "driving"] | None = None
+    faces: Against | None = None
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,12 @@ class Protocol:
 
 
 REPEAT = "repeat the source"
-REPEATED = Form("baseline", "the source frame itself, whatever the driver does", by_model=False)
+REPEATED = Form(
+    "baseline",
+    "the source frame itself, whatever the driver does",
+    by_model=False,
+    role="repeat",
+)
 
 
 def contender_name(form: str, model: str | None) -> str:
@@ -134,7 +141,9 @@ def reconstruction(cases: Sequence[Case]) -> Protocol:
     """The paper's evaluation: a clip's first frame in the poses of its other frames."""
     forms = {
         REPEAT: REPEATED,
-        SELF_PASTED: Form("baseline", "l's and h's picture inside m's mask, the source outside"),
+        SELF_PASTED: Form(
+            "baseline", "l's and h's picture inside m's mask, the source outside", role="paste"
+        ),
         RECONSTRUCTED: Form(
             "model",
             "m's mask goes to l and h as it is: the paper's evaluation",
@@ -146,7 +155,7 @@ def reconstruction(cases: Sequence[Case]) -> Protocol:
     }
     about = "Source: the first frame. Driver and truth: the later frames of the same clip."
     task = Task(
-        *(SAME, about, forms, against(_target, "the clip's own frame"), SEEN),
+        *(SAME, about, forms, (*against(_target, "the clip's own frame"), L1_CHANGED), SEEN),
         faces="target",
     )
 
@@ -184,7 +193,9 @@ def cross(cases: Sequence[Case]) -> Protocol:
     """Sources in the motion of other identities; there is no truth."""
     forms = {
         REPEAT: REPEATED,
-        MOVED_PASTED: Form("baseline", "the animated picture inside its mask, the source outside"),
+        MOVED_PASTED: Form(
+            "baseline", "the animated picture inside its mask, the source outside", role="paste"
+        ),
         ANIMATED: Form("model", "as users run it", rivals=(REPEAT, MOVED_PASTED)),
     }
     columns = (
@@ -195,8 +206,8 @@ def cross(cases: Sequence[Case]) -> Protocol:
     )
     about = (
         "Source: a clip's first frame. Driver: a clip of another identity. Nobody knows the true "
-        "picture; subjects are where the mask generator of the first model named finds them, in "
-        "every contender's pictures."
+        "picture; a subject is where the mask generator of any of the models finds it, in every "
+        "contender's pictures."
     )
     task = Task(CROSSED, about, forms, columns, SEEN, subject="output", faces="driving")
 
@@ -233,17 +244,21 @@ def truth(cases: Sequence[Case]) -> Protocol:
     """Rendered people: this person doing that motion, which was rendered too."""
     moved_forms = {
         REPEAT: REPEATED,
-        MOVED_PASTED: Form("baseline", "the animated picture inside its mask, the source outside"),
+        MOVED_PASTED: Form(
+            "baseline", "the animated picture inside its mask, the source outside", role="paste"
+        ),
         ANIMATED: Form("model", "as users run it", rivals=(REPEAT, MOVED_PASTED)),
         TRUE_PASTED: Form(
             "bound",
-            "the animated picture inside the true alpha, the true empty scene outside: what a "
-            "perfect mask would bring with the same painting",
+            "the animated picture inside the true alpha, the true empty scene, without shadow, "
+            "outside: what a perfect mask would bring with the same painting",
         ),
     }
     swapped_forms = {
         REPEAT: REPEATED,
-        PASTED: Form("baseline", "the animated picture over the new background by its mask"),
+        PASTED: Form(
+            "baseline", "the animated picture over the new background by its mask", role="paste"
+        ),
         SWAPPED: Form(
             "model", "BGBase and BGRefine put it on the new background", rivals=(REPEAT, PASTED)
         ),
@@ -259,7 +274,7 @@ def truth(cases: Sequence[Case]) -> Protocol:
     tasks = {
         THAT_MOTION: Task(
             *(THAT_MOTION, truth_is, moved_forms),
-            (*against(_target, "the truth"), *ious),
+            (*against(_target, "the truth"), L1_CHANGED, *ious),
             SEEN | TARGET,
         ),
         ELSEWHERE: Task(
@@ -311,7 +326,9 @@ def background(cases: Sequence[Case]) -> Protocol:
     """Real clips put on given scenes, driven by themselves."""
     forms = {
         REPEAT: REPEATED,
-        PASTED: Form("baseline", "the animated picture over the new background by its mask"),
+        PASTED: Form(
+            "baseline", "the animated picture over the new background by its mask", role="paste"
+        ),
         SWAPPED: Form(
             "model", "BGBase and BGRefine put it on the new background", rivals=(REPEAT, PASTED)
         ),
@@ -324,7 +341,7 @@ def background(cases: Sequence[Case]) -> Protocol:
     )
     about = (
         "Source: a clip's first frame. Driver: the same clip. The subject is where the mask "
-        "generator of the first model named finds it in the driver's frame, for all contenders."
+        "generator of any of the models finds it in the driver's frame, for all contenders."
     )
     scene = {"new background": lambda batch: batch.background}
     task = Task(GIVEN, about, forms, columns, SEEN | scene, subject="driving")

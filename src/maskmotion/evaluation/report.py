@@ -2,6 +2,7 @@
 
 import json
 import re
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from importlib import metadata
@@ -19,7 +20,7 @@ PAGE = "report.html"
 
 
 def write_report(report: Report, out: Path) -> None:
-    """Write report.json, then report.html, a page that needs no other file.
+    """Write report.json and report.html, a page that needs no other file.
 
     Values that are no finite numbers are left out.
 
@@ -29,12 +30,30 @@ def write_report(report: Report, out: Path) -> None:
     Raises:
         DataError: `out` is a file, or lies below one.
         MediaError: the disk does not take it.
-        MissingExtraError: the extra "eval" is missing; report.json has been written.
+        MissingExtraError: the extra "eval" is missing.
     """
+    texts = {out / JSON: _json(report), out / PAGE: page_html(report)}
     with writing(out):
         require_folder(out, "the report")
-    _write(out / JSON, _json(report))
-    _write(out / PAGE, page_html(report))
+    for path, text in texts.items():
+        _write(path, text)
+
+
+def require_writable(out: Path) -> None:
+    """Tell before long work whether a report can be written, and leave nothing behind.
+
+    Raises:
+        DataError: `out` is a file, or lies below one.
+        MediaError: it cannot be made or written to.
+    """
+    require_folder(out, "the report")
+    missing = [folder for folder in (out, *out.absolute().parents) if not folder.exists()]
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+        for folder in missing:
+            folder.rmdir()
 
 
 def markdown(report: Report) -> str:
@@ -122,7 +141,7 @@ def _cells(report: Report, table: Table) -> list[list[str]]:
         places = figures.digits(figures.estimates(report, metric))
         best = figures.best(table, metric)
         for line, row in zip(lines[1:], table.rows, strict=True):
-            line.append(_cell(row, metric, places, row.contender.name in best))
+            line.append(_cell(table, row, metric, places, row.contender.name in best))
     return lines
 
 
@@ -136,12 +155,14 @@ def _marked(row: Row) -> str:
     return _plain(row.contender.name) + ("" if kind == "model" else f" ({kind})")
 
 
-def _cell(row: Row, metric: Metric, places: int, is_best: bool) -> str:
+def _cell(table: Table, row: Row, metric: Metric, places: int, is_best: bool) -> str:
     if metric.name not in row.values:
         return "-"
     estimate = row.values[metric.name]
     mean = figures.number(estimate.mean, places)
-    return f"{f'**{mean}**' if is_best else mean} {figures.interval(estimate, places)}"
+    few = figures.fewer(estimate, table, metric)
+    parts = [f"**{mean}**" if is_best else mean, figures.interval(estimate, places), few]
+    return " ".join(filter(None, parts))
 
 
 def _grid(lines: list[list[str]]) -> list[str]:

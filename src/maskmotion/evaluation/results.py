@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 Better = Literal["higher", "lower", "neither"]
+BaselineRole = Literal["repeat", "paste"]
 ContenderKind = Literal["model", "baseline", "bound"]
-Verdict = Literal["better", "worse", "no clear difference"]
+Verdict = Literal["better", "worse", "no clear difference", "too few clips"]
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Metric:
         better: which values are good.
         population: on which frames and pixels it is computed.
         about: what it is, and its source.
+        unfair: baselines that cannot lose by it, with which no comparison is made.
     """
 
     name: str
@@ -27,6 +29,7 @@ class Metric:
     better: Better
     population: str
     about: str
+    unfair: tuple[BaselineRole, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,8 @@ class Estimate:
 
     Attributes:
         mean: over clips, each clip's value being the mean of its frames.
-        low, high: ends of the interval; equal to the mean with one clip.
+        low, high: ends of the interval, identities being what is drawn again; equal to the mean
+            with one of them.
         clips: how many have the value.
         frames: how many frames of these have it.
     """
@@ -79,7 +83,8 @@ class Comparison:
         metric: its name.
         contender, against: their names.
         difference: of contender minus against, over the clips that both have.
-        verdict: "better" or "worse" where the interval leaves out zero.
+        verdict: "better" or "worse" where the interval leaves out zero; "too few clips" below five
+            independent ones.
     """
 
     metric: str

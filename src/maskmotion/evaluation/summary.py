@@ -17,7 +17,7 @@ from maskmotion.evaluation.results import (
     Sheet,
     Table,
 )
-from maskmotion.evaluation.tally import CaseScores
+from maskmotion.evaluation.tally import CaseValues, mean_of
 
 # What sheets are ordered by: the first of these that a task has.
 ORDERED_BY = ("lpips", "l1", "far_psnr", "background")
@@ -41,9 +41,9 @@ class Entrant:
         return [*(other for other in named if other.model in (None, self.model)), *earlier]
 
 
-def entrants(task: Task, models: Sequence[str], cases: Sequence[CaseScores]) -> list[Entrant]:
+def entrants(task: Task, models: Sequence[str], cases: Sequence[CaseValues]) -> list[Entrant]:
     """Who took part in a task, in the table's order."""
-    found = {name for case in cases for name in case.scores[task.title]}
+    found = {name for case in cases for name in case.values[task.title]}
     listed = [
         Entrant(contender_name(name, model), form, name, model)
         for name, form in task.forms.items()
@@ -53,7 +53,10 @@ def entrants(task: Task, models: Sequence[str], cases: Sequence[CaseScores]) -> 
 
 
 def table(
-    task: Task, rows: Sequence[Entrant], metrics: Sequence[Metric], cases: Sequence[CaseScores]
+    task: Task,
+    rows: Sequence[Entrant],
+    metrics: Sequence[Metric],
+    cases: Sequence[CaseValues],
 ) -> Table:
     """Means with intervals, and models against their rivals."""
     column = _Columns(task, cases)
@@ -63,7 +66,11 @@ def table(
         tuple(
             Row(
                 Contender(row.name, row.form.kind, row.form.about),
-                {m.name: e for m in metrics if (e := column.estimate(row, m)) is not None},
+                {
+                    metric.name: value
+                    for metric in metrics
+                    if (value := column.estimate(row, metric)) is not None
+                },
             )
             for row in rows
         ),
@@ -72,6 +79,7 @@ def table(
             for row in rows
             for rival in row.rivals(rows)
             for metric in metrics
+            if rival.form.role is None or rival.form.role not in metric.unfair
             if (found := column.compare(row, rival, metric)) is not None
         ),
     )
@@ -80,50 +88,58 @@ def table(
 class _Columns:
     """The values of entrants over the cases of a task."""
 
-    def __init__(self, task: Task, cases: Sequence[CaseScores]) -> None:
+    def __init__(self, task: Task, cases: Sequence[CaseValues]) -> None:
         self._task = task
         self._cases = cases
+        self._identities = [case.identity for case in cases]
 
-    def values(self, entrant: Entrant, metric: Metric) -> tuple[np.ndarray, np.ndarray]:
-        """(cases,) means, NaN where there is none, and (cases,) numbers of frames."""
-        found = [c.score(self._task.title, entrant.name, metric.name) for c in self._cases]
-        return np.array([s.mean for s in found]), np.array([s.frames for s in found])
+    def values(self, entrant: Entrant, metric: Metric) -> list[np.ndarray]:
+        """(T,) for each case."""
+        return [case.of(self._task.title, entrant.name, metric.name) for case in self._cases]
 
     def estimate(self, entrant: Entrant, metric: Metric) -> Estimate | None:
-        means, frames = self.values(entrant, metric)
-        return estimate(means, int(frames.sum()))
+        found = self.values(entrant, metric)
+        means = np.array([mean_of(values) for values in found])
+        return estimate(means, _known(found), self._identities)
 
     def compare(self, entrant: Entrant, rival: Entrant, metric: Metric) -> Comparison | None:
-        means, frames = self.values(entrant, metric)
-        others, other_frames = self.values(rival, metric)
-        common = int(np.minimum(frames, other_frames).sum())
-        return compare(metric, entrant.name, rival.name, means, others, common)
+        """On the frames that both have: who finds fewer faces is not better by the rest."""
+        pairs = zip(self.values(entrant, metric), self.values(rival, metric), strict=True)
+        differences = [own - other if len(own) == len(other) else own[:0] for own, other in pairs]
+        means = np.array([mean_of(values) for values in differences])
+        frames = _known(differences)
+        names = (entrant.name, rival.name)
+        return compare(metric, *names, means, frames, self._identities)
 
 
-def clip_scores(case: CaseScores) -> ClipScores:
+def _known(values: Sequence[np.ndarray]) -> int:
+    return int(sum((~np.isnan(of)).sum() for of in values))
+
+
+def clip_scores(case: CaseValues) -> ClipScores:
     """A case's means, without those that no frame has."""
     return ClipScores(
         case.name,
         {
             title: {
-                contender: {name: s.mean for name, s in metrics.items() if s.frames}
-                for contender, metrics in scores.items()
+                contender: {n: mean_of(v) for n, v in metrics.items() if not np.isnan(v).all()}
+                for contender, metrics in values.items()
             }
-            for title, scores in case.scores.items()
+            for title, values in case.values.items()
         },
     )
 
 
 def sheets_of(
-    task: Task, rows: Sequence[Entrant], metrics: Sequence[Metric], cases: Sequence[CaseScores]
+    task: Task, rows: Sequence[Entrant], metrics: Sequence[Metric], cases: Sequence[CaseValues]
 ) -> list[Sheet]:
     """The best, the median and the worst case of the first model that took part."""
     model = next((row for row in rows if row.form.kind == "model"), None)
     metric = next((m for name in ORDERED_BY for m in metrics if m.name == name), None)
     if model is None or metric is None:
         return []
-    scored = [(case.score(task.title, model.name, metric.name), case) for case in cases]
-    ranked = sorted((pair for pair in scored if pair[0].frames), key=lambda pair: pair[0].mean)
+    means = [(mean_of(case.of(task.title, model.name, metric.name)), case) for case in cases]
+    ranked = sorted((pair for pair in means if not np.isnan(pair[0])), key=lambda pair: pair[0])
     if metric.better == "higher":
         ranked.reverse()
     words = {0: "best", len(ranked) // 2: "median", len(ranked) - 1: "worst"}
@@ -131,9 +147,9 @@ def sheets_of(
         Sheet(
             case.name,
             f"{task.title}: {word} of {len(ranked)} by {metric.title} of {model.name}, "
-            f"{score.mean:.3g} {metric.unit}".rstrip(),
+            f"{mean:.3g} {metric.unit}".rstrip(),
             case.sheets[task.title].read_bytes(),
         )
         for place, word in sorted(words.items())
-        for score, case in ranked[place : place + 1]
+        for mean, case in ranked[place : place + 1]
     ]

@@ -1,65 +1,58 @@
-"""What is kept of a case: a mean for each contender and metric, and a few frames for a sheet."""
+"""What is kept of a case: a number for each contender, metric and frame, and a few frames."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from maskmotion.evaluation.cases import Batch
+from maskmotion.media import to_tensor, to_uint8
 from maskmotion.media.sheet import sheet_jpeg
 
 SHEET_ROWS = 4
 
-
-@dataclass(frozen=True)
-class Score:
-    """A case's value of a metric: the mean over the frames that have it; NaN where none has."""
-
-    mean: float
-    frames: int
-
-
-NO_SCORE = Score(float("nan"), 0)
-Scores = dict[str, dict[str, Score]]  # contender -> metric -> score
+Values = dict[str, dict[str, np.ndarray]]  # contender -> metric -> (T,), NaN where there is none
+NO_VALUES = np.empty(0)
 
 
 @dataclass(frozen=True)
-class CaseScores:
-    """A case's scores and the files of its sheets, both by the task's title."""
+class CaseValues:
+    """A case's values frame by frame and the files of its sheets, both by the task's title."""
 
     name: str
-    scores: dict[str, Scores]
+    identity: str
+    values: dict[str, Values]
     sheets: dict[str, Path]
 
-    def score(self, task: str, contender: str, metric: str) -> Score:
-        """NO_SCORE where the contender has none."""
-        return self.scores[task].get(contender, {}).get(metric, NO_SCORE)
+    def of(self, task: str, contender: str, metric: str) -> np.ndarray:
+        """(T,) values; empty where the contender has none."""
+        return self.values[task].get(contender, {}).get(metric, NO_VALUES)
+
+
+def mean_of(values: np.ndarray) -> float:
+    """The mean of those that are there; NaN where none is."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else np.nan
 
 
 class Tally:
-    """Sums over the frames of a case."""
+    """Values of a case, batch by batch."""
 
     def __init__(self) -> None:
-        self._sums: dict[str, dict[str, Score]] = {}
+        self._parts: dict[str, dict[str, list[np.ndarray]]] = {}
 
     def add(self, contender: str, metric: str, values: Tensor) -> None:
-        """Values (B,) of further frames; those that are NaN do not count."""
-        known = values[~values.isnan()].double()
-        metrics = self._sums.setdefault(contender, {})
-        had = metrics.get(metric, Score(0.0, 0))
-        metrics[metric] = Score(had.mean + float(known.sum()), had.frames + len(known))
+        """Values (B,) of further frames, NaN where there is none."""
+        parts = self._parts.setdefault(contender, {}).setdefault(metric, [])
+        parts.append(values.cpu().numpy().astype(np.float64))
 
-    def scores(self) -> Scores:
-        """Means over the frames that were added."""
+    def values(self) -> Values:
+        """All that were added."""
         return {
-            contender: {
-                name: Score(s.mean / s.frames, s.frames) if s.frames else NO_SCORE
-                for name, s in metrics.items()
-            }
-            for contender, metrics in self._sums.items()
+            contender: {name: np.concatenate(parts) for name, parts in metrics.items()}
+            for contender, metrics in self._parts.items()
         }
 
 
@@ -75,7 +68,7 @@ class Rows:
         self._columns = columns
         self._every = every
         self._step = 1
-        self._rows: dict[int, dict[str, Tensor]] = {}
+        self._rows: dict[int, dict[str, np.ndarray]] = {}
 
     def see(self, batch: Batch, pictures: dict[str, Tensor]) -> None:
         """Keep the frames whose turn it is; pictures are (B, 3, S, S), by contender."""
@@ -84,7 +77,10 @@ class Rows:
         for index in range(len(batch.driving)):
             number = batch.number + index
             if number % self._step == 0:
-                self._rows[number] = {t: p[index if len(p) > 1 else 0] for t, p in shown.items()}
+                # In bytes of their own: a view would keep its whole batch.
+                self._rows[number] = {
+                    title: to_uint8(p[index % len(p)][None])[0] for title, p in shown.items()
+                }
             if len(self._rows) > 2 * SHEET_ROWS:
                 self._step *= 2
                 self._rows = {n: r for n, r in self._rows.items() if n % self._step == 0}
@@ -95,7 +91,7 @@ class Rows:
         places = np.linspace(0, len(numbers) - 1, min(SHEET_ROWS, len(numbers)))
         chosen = [numbers[place] for place in places.round().astype(int)]
         columns = {
-            title: torch.stack([self._rows[number][title] for number in chosen])
+            title: to_tensor([self._rows[number][title] for number in chosen])
             for title in self._rows[chosen[0]]
         }
         path = folder / f"{len(list(folder.iterdir())):06d}.jpg"
