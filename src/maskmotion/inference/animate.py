@@ -8,12 +8,16 @@ from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from maskmotion.checkpoint import DEFAULT_MODEL, load_model
 from maskmotion.errors import InputError, MediaError
-from maskmotion.inference.backdrop import TRANSPARENT, open_backdrop
+from maskmotion.inference.backdrop import TRANSPARENT, Backdrop, open_backdrop
+from maskmotion.inference.fit import Square, cover, cut, square_of
 from maskmotion.inference.layers import LAYERS, LayerWriter
+from maskmotion.inference.pipeline import ahead, behind
 from maskmotion.inference.session import AnimationSession, BackgroundKind
 from maskmotion.media import (
     Frame,
@@ -129,18 +133,22 @@ def animate(
         layer_writer = None
         if layers is not None:
             layer_writer = stack.enter_context(LayerWriter(Path(layers), reader.info.fps))
+        driven = (_Driven(frame, session, backdrop) for frame in islice(iter(reader), frames))
+        # One thread reads and another one writes, a few frames ahead and behind. Computing stays
+        # here: compiled models and memory allocators are bound to the thread that uses them.
+        read = stack.enter_context(ahead(driven, batch_frames))
+        later = stack.enter_context(behind(batch_frames))
         done, end_s = 0, 0.0
-        driven = (_Driven(session, frame) for frame in islice(iter(reader), frames))
-        for batch in _batches(driven, batch_frames):
-            times = [frame.time_s for frame in batch]
+        for batch in _batches(read, batch_frames):
             squares = torch.cat([frame.square for frame in batch])
-            animated = session.animate_squares(squares, backdrop.at(times) if backdrop else None)
+            scenes = [frame.scene for frame in batch if frame.scene is not None]
+            animated = session.animate_squares(squares, torch.cat(scenes) if scenes else None)
             if layer_writer:
-                layer_writer.write(animated)
-            covers = to_uint8(animated.alpha)[..., 0] if transparent else [None] * len(batch)
+                later(layer_writer.write, animated)
+            alphas = to_uint8(animated.alpha)[..., 0] if transparent else [None] * len(batch)
             pictures = to_uint8(animated.frames)
-            for picture, cover, frame in zip(pictures, covers, batch, strict=True):
-                writer.write(picture, cover, frame.time_s, frame.end_s - frame.time_s)
+            for picture, alpha, frame in zip(pictures, alphas, batch, strict=True):
+                later(writer.write, picture, alpha, frame.time_s, frame.end_s - frame.time_s)
             done, end_s = done + len(batch), batch[-1].end_s
             if progress:
                 progress(done, total)
@@ -228,12 +236,28 @@ def _same(one: Path, other: Path) -> bool:
 
 
 class _Driven:
-    """What is kept of a driving frame: its time and the square that the networks see."""
+    """What is kept of a driving frame: its time, its square, and its moving background.
 
-    def __init__(self, session: AnimationSession, frame: Frame) -> None:
+    Both are fitted before they wait: whole frames would fill the memory.
+    """
+
+    def __init__(self, frame: Frame, session: AnimationSession, backdrop: Backdrop | None) -> None:
         self.time_s = frame.time_s
         self.end_s = frame.time_s + frame.duration_s
-        self.square = session.square_of_driving(to_tensor([on_white(frame.image, frame.alpha)]))
+        self.square = _square(on_white(frame.image, frame.alpha), session)
+        scene = backdrop.at([frame.time_s]) if backdrop else None
+        self.scene: Tensor | None = None
+        if scene is not None:
+            self.scene = cover(scene.to(session.device), *session.output_size)
+
+
+def _square(image: np.ndarray, session: AnimationSession) -> Tensor:
+    """As `square_of_driving` for (H, W, 3) uint8, but what lies outside is never converted."""
+    square = square_of(session.driving_fit, *image.shape[:2])
+    top, left = max(square.top, 0), max(square.left, 0)
+    inside = image[top : square.top + square.side, left : square.left + square.side]
+    picture = to_tensor([inside]).to(session.device)
+    return cut(picture, Square(square.left - left, square.top - top, square.side), session.size)
 
 
 def _batches(frames: Iterator[_Driven], size: int) -> Iterator[list[_Driven]]:
