@@ -51,7 +51,7 @@ def test_what_is_made_and_told(raw: Path, capsys: pytest.CaptureFixture[str]) ->
         ("raw/bad.mp4 --out out", "no footage could be used: raw"),
         ("raw --out full", "full holds other things"),
         ("raw --out raw", "raw holds other things"),
-        ("raw --out full/notes.txt", "notes.txt is a file; --out takes a folder"),
+        ("raw --out full/notes.txt", "notes.txt is a file; name a folder"),
         ("--out out", "name the footage"),
         ("raw", "--out"),
         ("raw/ann.mp4 --out out --box 1,2", "--box takes auto, centre, or left,top,side"),

@@ -229,8 +229,8 @@ def test_what_cannot_be_a_pack(tmp_path: Path) -> None:
     for folders, out, words in (
         ([tmp_path / "nowhere"], "pack", "there is no folder of clips .*nowhere"),
         ([tmp_path / "empty"], "pack", "there is nothing to pack in .*empty"),
-        ([folder], "file", "file is a file; --out takes a folder"),
-        ([folder], "file/pack", "file is a file; --out takes a folder"),
+        ([folder], "file", "file is a file; name a folder"),
+        ([folder], "file/pack", "file is a file; name a folder"),
         ([folder], "clips", "holds the clips to be packed; give another --out"),
         ([folder], "clips/train", "holds the clips to be packed; give another --out"),
         ([folder], "other", r"a folder of clips such as z\.mp4, not a pack"),

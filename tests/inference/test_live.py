@@ -159,9 +159,11 @@ def test_closing_waits_for_the_frame_in_work_and_drops_the_rest() -> None:
     live.offer(FRAME, 0)
     wait_for(lambda: session.begun == 1)
     live.offer(FRAME, 1)
-    threading.Timer(0.03, session.gate.release).start()
+    opening = threading.Timer(0.03, session.gate.release)
+    opening.start()
     live.close()
     live.close()
+    opening.join()
     assert session.begun == 1
     assert live.result() is None
     assert list(live.results()) == []

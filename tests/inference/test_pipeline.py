@@ -194,11 +194,13 @@ def test_behind_tells_the_next_call_of_an_error() -> None:
 
 def test_behind_drops_what_waits_when_the_caller_fails() -> None:
     gate, done = threading.Event(), []
+    opening = threading.Timer(A_WHILE_S, gate.set)
     with pytest.raises(ValueError, match="of the caller"), behind(5) as later:  # noqa: PT012
         later(gate.wait, WAIT_S)
         later(done.append, 1)
-        threading.Timer(A_WHILE_S, gate.set).start()
+        opening.start()
         raise ValueError("of the caller")
+    opening.join()  # it ends a moment after the gate is open
     assert done == []
 
 

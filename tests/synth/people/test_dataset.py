@@ -251,7 +251,7 @@ def test_other_folders_are_refused(tmp_path: Path) -> None:
     assert files(tmp_path / "out") == whole
     with pytest.raises(DataError, match="photos holds other things"):
         made(photos)
-    with pytest.raises(DataError, match=r"a\.jpg is a file; --out takes a folder"):
+    with pytest.raises(DataError, match=r"a\.jpg is a file; name a folder"):
         made(photos / "a.jpg")
     (tmp_path / "out/manifest.json").write_text("{}")
     with pytest.raises(DataError, match=r"manifest\.json is not of .*, or is damaged"):
