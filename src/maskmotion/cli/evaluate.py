@@ -93,11 +93,12 @@ def evaluate(
     models = {name: load_model(path, device=where) for name, path in chosen.items()}
     require_one_size(models)
     notes: list[str] = []
-    tools = Tools(lpips=_lpips(lpips_weights, where, notes), faces=Faces() if faces else None)
     with Steps(TRUTH_FRAMES * 2) as steps:
+        cases = _protocol(protocol, data, backgrounds, clips, steps)
+        tools = Tools(lpips=_lpips(lpips_weights, where, notes), faces=Faces() if faces else None)
         report = measure(
             models,
-            _protocol(protocol, data, backgrounds, clips, steps),
+            cases,
             every=every,
             scale=scale,
             tools=tools,

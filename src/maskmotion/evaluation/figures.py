@@ -23,7 +23,7 @@ WORDS: dict[Verdict, str] = {
     "worse": "is worse than",
     "better": "is better than",
     "no clear difference": "is not clearly different from",
-    "too few clips": "cannot be told apart from, by so few clips,",
+    "too few clips": "has too few clips to be told from",
 }
 
 Standing = Literal["loses", "does not win", "said"]

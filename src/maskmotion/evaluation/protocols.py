@@ -310,7 +310,7 @@ def truth(cases: Sequence[Case]) -> Protocol:
     return Protocol(
         "truth",
         "Rendered people give what no camera can: the picture of this person doing that motion. "
-        "No case was seen in training, nor can `maskmotion synth people` make one.",
+        "The command that renders training sets makes none of these cases.",
         cases,
         tasks,
         perform,
