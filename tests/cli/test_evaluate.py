@@ -3,12 +3,12 @@
 import json
 import sys
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from tests.evaluation.conftest import truth_set, write_clips
+from tests.evaluation.extras import needs_faces
 from tests.evaluation.known import SIZE
 from tests.evaluation.weights import write_weights
 from tiny import tiny_animator
@@ -19,11 +19,6 @@ from maskmotion.evaluation.protocols import ELSEWHERE, THAT_MOTION
 
 __all__ = ["truth_set", "write_clips"]  # fixtures
 WriteClips = Callable[..., Path]
-
-needs_faces = pytest.mark.skipif(
-    find_spec("dlib") is None or find_spec("face_recognition_models") is None,
-    reason="the extra eval-face is not installed",
-)
 
 
 @pytest.fixture

@@ -111,6 +111,7 @@ def test_no_values_have_no_estimate(values: list[float]) -> None:
 
 
 def test_the_same_values_have_the_same_interval_and_the_callers_draws_are_left_alone() -> None:
+    # The state that all of a program shares is what must stay as it is.
     np.random.seed(3)  # noqa: NPY002
     first = estimated(normal(1, 12))
     drawn = np.random.rand()  # noqa: NPY002

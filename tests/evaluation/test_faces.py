@@ -1,6 +1,5 @@
 import sys
 from collections.abc import Callable
-from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from tests.evaluation.extras import needs_faces
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -17,10 +17,6 @@ from maskmotion.errors import MissingExtraError, ShapeError
 from maskmotion.evaluation.faces import Faces, FoundFaces, aed, akd, missing
 from maskmotion.media import open_video, to_tensor
 
-needs_extra = pytest.mark.skipif(
-    find_spec("dlib") is None or find_spec("face_recognition_models") is None,
-    reason="the extra eval-face is not installed",
-)
 # Where each of the 68 landmarks is in a mirrored face: jaw, brows, nose, eyes, lips.
 MIRRORED = np.array(
     [
@@ -110,7 +106,7 @@ def test_a_missing_package_is_told(monkeypatch: pytest.MonkeyPatch, package: str
         Faces()
 
 
-@needs_extra
+@needs_faces
 def test_broken_models_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     package = tmp_path / "face_recognition_models"
     package.mkdir()
@@ -150,7 +146,7 @@ def stranger(testdata: Path) -> Tensor:
     return frames(testdata, "talkvid_Gender_male_3")
 
 
-@needs_extra
+@needs_faces
 @pytest.mark.parametrize(("height", "width"), [(128, 128), (64, 96), (600, 520)])
 def test_a_blank_picture_has_no_face(faces: Faces, height: int, width: int) -> None:
     found = faces.find(torch.full((1, 3, height, width), 0.5))
@@ -160,14 +156,14 @@ def test_a_blank_picture_has_no_face(faces: Faces, height: int, width: int) -> N
     assert np.isnan(found.identities).all()
 
 
-@needs_extra
+@needs_faces
 @pytest.mark.parametrize("shape", [(3, 64, 64), (1, 1, 64, 64)])
 def test_other_axes_are_refused(faces: Faces, shape: tuple[int, ...]) -> None:
     with pytest.raises(ShapeError, match=r"\(B, 3, H, W\)"):
         faces.find(torch.zeros(shape))
 
 
-@needs_extra
+@needs_faces
 def test_a_face_is_not_carried_over(faces: Faces, person: Tensor) -> None:
     blank = torch.full_like(person[:1], 0.5)
     found = faces.find(torch.cat([person[:1], blank, person[:1]]))
@@ -178,7 +174,7 @@ def test_a_face_is_not_carried_over(faces: Faces, person: Tensor) -> None:
     assert np.array_equal(found.identities[0], found.identities[2])
 
 
-@needs_extra
+@needs_faces
 @pytest.mark.parametrize("size", [128, 256])
 def test_one_person_is_nearer_than_another(
     faces: Faces, person: Tensor, stranger: Tensor, size: int
@@ -191,7 +187,7 @@ def test_one_person_is_nearer_than_another(
     assert other > 0.6
 
 
-@needs_extra
+@needs_faces
 def test_landmarks_move_with_the_picture(faces: Faces, person: Tensor) -> None:
     picture = at_size(person[:1], 128)
     still = faces.find(picture).landmarks
@@ -200,7 +196,7 @@ def test_landmarks_move_with_the_picture(faces: Faces, person: Tensor) -> None:
     np.testing.assert_allclose(shifted - still, still * 0 + [-3, 5], atol=2)
 
 
-@needs_extra
+@needs_faces
 def test_landmarks_grow_with_the_picture(faces: Faces, testdata: Path) -> None:
     """Of 128 to 256 px; the middle of a pixel stays the middle: (x + 1/2) doubles, not x."""
     clips = ("grid_bbaf2n", "grid_lbax4n", "talkvid_Gender_female_3", "talkvid_Language_pl")
@@ -211,7 +207,7 @@ def test_landmarks_grow_with_the_picture(faces: Faces, testdata: Path) -> None:
     np.testing.assert_allclose(doubled.mean((0, 1)), large.mean((0, 1)), atol=0.2)
 
 
-@needs_extra
+@needs_faces
 def test_small_pictures_have_finer_landmarks(faces: Faces, person: Tensor) -> None:
     """dlib rounds to whole pixels, of the enlarged picture where it is enlarged."""
     small, large = (faces.find(at_size(person[:1], size)).landmarks for size in (128, 520))
@@ -220,14 +216,14 @@ def test_small_pictures_have_finer_landmarks(faces: Faces, person: Tensor) -> No
     np.testing.assert_allclose(large, large.round())
 
 
-@needs_extra
+@needs_faces
 def test_landmarks_of_a_mirrored_picture(faces: Faces, person: Tensor) -> None:
     seen, mirrored = faces.find(torch.cat([person[:1], person[:1].flip(3)])).landmarks
     np.testing.assert_allclose(255 - mirrored[MIRRORED, 0], seen[:, 0], atol=6)
     np.testing.assert_allclose(mirrored[MIRRORED, 1], seen[:, 1], atol=6)
 
 
-@needs_extra
+@needs_faces
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_of_two_faces_the_larger_is_taken(
     faces: Faces, person: Tensor, stranger: Tensor, side: str

@@ -4,10 +4,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
+from tests.inference.threads import WAIT_S, wait_for
 from tiny import pictures, tiny_animator
 from torch import Tensor
 
@@ -15,7 +16,8 @@ from maskmotion.errors import InputError, ShapeError
 from maskmotion.inference.live import LiveFrame, LiveSession
 from maskmotion.inference.session import Animated, AnimationSession
 
-WAIT_S = 20  # for what comes at once, unless it never does
+pytestmark = pytest.mark.usefixtures("no_thread_is_left")
+
 FRAME = torch.zeros(3, 4, 4)
 
 
@@ -44,20 +46,6 @@ class Slow(AnimationSession):
     def animate(self, driving: Tensor, background: Tensor | None = None) -> Animated:
         time.sleep(self.frame_s)
         return Animated(driving[None], driving[None, :1], None, None)
-
-
-@pytest.fixture(autouse=True)
-def no_thread_is_left() -> Iterator[None]:
-    before = set(threading.enumerate())
-    yield
-    assert set(threading.enumerate()) <= before
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    end_s = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < end_s
-        time.sleep(0.001)
 
 
 def next_of(live: LiveSession) -> LiveFrame:
@@ -121,7 +109,7 @@ def test_a_result_that_nobody_takes_makes_place() -> None:
     with LiveSession(session) as live:
         for number in range(3):
             live.offer(FRAME, number)
-            wait_for(lambda: live.dropped + session.begun == 2 * number + 1)  # noqa: B023
+            wait_for(lambda number=number: live.dropped + session.begun == 2 * number + 1)
         time.sleep(0.02)
         assert next_of(live).tag == 2
     assert (live.taken, live.done, live.dropped) == (3, 1, 2)
@@ -146,7 +134,7 @@ def test_results_go_on_until_the_end() -> None:
     consumer.start()
     for number in range(5):
         live.offer(FRAME, number)
-        wait_for(lambda: live.done + live.dropped == number + 1)  # noqa: B023
+        wait_for(lambda number=number: live.done + live.dropped == number + 1)
     live.close()
     consumer.join(WAIT_S)
     assert not consumer.is_alive()

@@ -16,6 +16,7 @@ from clips import corners, moving, write_clip
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from tests.inference.threads import WAIT_S, wait_for
 from tiny import tiny_animator
 
 from maskmotion import animate
@@ -26,25 +27,12 @@ from maskmotion.inference.session import AnimationSession
 from maskmotion.media import open_video, to_tensor, to_uint8
 from maskmotion.models.animator import Animator
 
+pytestmark = pytest.mark.usefixtures("no_thread_is_left")
+
 SIZE = 128
 BATCH = 8  # frames that `animate` computes together
 COUNT = BATCH + 3
-WAIT_S = 20  # for what comes at once, unless it never does
 A_WHILE_S = 0.03
-
-
-@pytest.fixture(autouse=True)
-def no_thread_is_left() -> Iterator[None]:
-    before = set(threading.enumerate())
-    yield
-    assert set(threading.enumerate()) <= before
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    end_s = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < end_s
-        time.sleep(0.001)
 
 
 def elsewhere(call: Callable[[], object]) -> None:
@@ -93,7 +81,7 @@ def test_ahead_makes_items_before_they_are_asked_for_and_few(depth: int) -> None
     with ahead(counting(made), depth) as taken:
         for number in range(4):
             assert next(taken) == number
-            wait_for(lambda: len(made) == number + 1 + depth)  # noqa: B023
+            wait_for(lambda number=number: len(made) == number + 1 + depth)
             time.sleep(A_WHILE_S)
             assert len(made) == number + 1 + depth
     time.sleep(A_WHILE_S)

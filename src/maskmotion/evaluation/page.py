@@ -4,6 +4,7 @@ import base64
 import json
 from dataclasses import dataclass
 from importlib import metadata, resources
+from importlib.util import find_spec
 from itertools import groupby
 
 from maskmotion.errors import MissingExtraError
@@ -22,14 +23,10 @@ def require_extra() -> None:
     Raises:
         MissingExtraError: torchmetrics, Jinja2 or matplotlib is not installed.
     """
-    try:
-        import jinja2  # noqa: F401
-        import matplotlib  # noqa: F401
-        import torchmetrics  # noqa: F401
-    except ImportError as error:
+    if not all(find_spec(name) for name in ("jinja2", "matplotlib", "torchmetrics")):
         raise MissingExtraError(
             "evaluation needs the extra eval; install it with `pip install maskmotion[eval]`"
-        ) from error
+        )
 
 
 def page_html(report: Report) -> str:

@@ -238,6 +238,26 @@ SWAPPED = "swapped"
 PASTED = "animated, pasted on the new background by its mask"
 TRUE_PASTED = "animated, pasted by the true mask"
 THAT_MOTION, ELSEWHERE = "This person in that motion", "This person in that motion, elsewhere"
+SWAP_FORMS = {
+    REPEAT: REPEATED,
+    PASTED: Form(
+        "baseline", "the animated picture over the new background by its mask", role="paste"
+    ),
+    SWAPPED: Form(
+        "model", "BGBase and BGRefine put it on the new background", rivals=(REPEAT, PASTED)
+    ),
+}
+
+
+def _swaps(run: Run, moved: Animation, background: Tensor) -> dict[str, Output]:
+    """An animation on a new background (1, 3, S, S): pasted, and swapped where the model can."""
+    mask, alpha = run.mask(moved.refined_mask), large(moved.refined_mask)
+    shown = {PASTED: Output(pasted(moved.high_res, alpha, background), mask)}
+    if run.model.background_base is not None:
+        state = run.model.encode_background(background, same_class=False)
+        swap = run.model.swap_background(moved.high_res, moved.refined_mask, state)
+        shown[SWAPPED] = Output(swap.refined, mask)
+    return shown
 
 
 def truth(cases: Sequence[Case]) -> Protocol:
@@ -254,14 +274,7 @@ def truth(cases: Sequence[Case]) -> Protocol:
             "outside: what a perfect mask would bring with the same painting",
         ),
     }
-    swapped_forms = {
-        REPEAT: REPEATED,
-        PASTED: Form(
-            "baseline", "the animated picture over the new background by its mask", role="paste"
-        ),
-        SWAPPED: Form(
-            "model", "BGBase and BGRefine put it on the new background", rivals=(REPEAT, PASTED)
-        ),
+    swapped_forms = SWAP_FORMS | {
         TRUE_PASTED: Form(
             "bound", "the animated picture over the new background by the true alpha"
         ),
@@ -297,14 +310,8 @@ def truth(cases: Sequence[Case]) -> Protocol:
             MOVED_PASTED: Output(pasted(moved.high_res, alpha, batch.source), mask),
             TRUE_PASTED: Output(pasted(moved.high_res, true, plate), true_mask),
         }
-        there = {
-            PASTED: Output(pasted(moved.high_res, alpha, scene), mask),
-            TRUE_PASTED: Output(pasted(moved.high_res, true, scene), true_mask),
-        }
-        if run.model.background_base is not None:
-            background = run.model.encode_background(scene, same_class=False)
-            swap = run.model.swap_background(moved.high_res, moved.refined_mask, background)
-            there[SWAPPED] = Output(swap.refined, mask)
+        there = _swaps(run, moved, scene)
+        there[TRUE_PASTED] = Output(pasted(moved.high_res, true, scene), true_mask)
         return {THAT_MOTION: here, ELSEWHERE: there}
 
     return Protocol(
@@ -324,15 +331,6 @@ GIVEN = "On a given scene"
 
 def background(cases: Sequence[Case]) -> Protocol:
     """Real clips put on given scenes, driven by themselves."""
-    forms = {
-        REPEAT: REPEATED,
-        PASTED: Form(
-            "baseline", "the animated picture over the new background by its mask", role="paste"
-        ),
-        SWAPPED: Form(
-            "model", "BGBase and BGRefine put it on the new background", rivals=(REPEAT, PASTED)
-        ),
-    }
     columns = (
         measures.FAR_PSNR,
         measures.SEAM_RING,
@@ -344,18 +342,11 @@ def background(cases: Sequence[Case]) -> Protocol:
         "generator of any of the models finds it in the driver's frame, for all contenders."
     )
     scene = {"new background": lambda batch: batch.background}
-    task = Task(GIVEN, about, forms, columns, SEEN | scene, subject="driving")
+    task = Task(GIVEN, about, SWAP_FORMS, columns, SEEN | scene, subject="driving")
 
     def perform(run: Run, batch: Batch) -> Shown:
         assert batch.background is not None
-        moved = run.animate(batch)
-        mask, alpha = run.mask(moved.refined_mask), large(moved.refined_mask)
-        shown = {PASTED: Output(pasted(moved.high_res, alpha, batch.background), mask)}
-        if run.model.background_base is not None:
-            state = run.model.encode_background(batch.background, same_class=False)
-            swap = run.model.swap_background(moved.high_res, moved.refined_mask, state)
-            shown[SWAPPED] = Output(swap.refined, mask)
-        return {GIVEN: shown}
+        return {GIVEN: _swaps(run, run.animate(batch), batch.background)}
 
     return Protocol(
         "background",

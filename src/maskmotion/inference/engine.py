@@ -15,14 +15,13 @@ from maskmotion.inference.fast_blocks import (
     FastUps,
     all_of,
 )
+from maskmotion.inference.session import DTYPES
 from maskmotion.memory import keep_freed_memory
 from maskmotion.models.animator import Animator
 from maskmotion.models.blocks import ResidualBlock, UpBlock
 from maskmotion.models.generator import HourglassBody, ResidualBody
 from maskmotion.models.mask import MaskGenerator
 from maskmotion.models.refine import MaskRefiner
-
-DTYPES = (torch.float32, torch.bfloat16)
 
 
 def fast(model: Animator, dtype: torch.dtype = torch.float32) -> Animator:
