@@ -21,6 +21,7 @@ from maskmotion.evaluation.tally import CaseValues, Rows, Tally
 from maskmotion.models.animator import Animator, large
 
 Progress = Callable[[int, int], None]
+LEFT_OUT = "Left out: "
 
 
 @dataclass(frozen=True)
@@ -71,11 +72,11 @@ def evaluate(
             try:
                 cases.append(bench.measure(case, Path(folder)))
             except (MediaError, DataError) as error:
-                said.append(f"Left out: {error}")
+                said.append(f"{LEFT_OUT}{error}")
             if progress:
                 progress(number + 1, len(protocol.cases))
         if not cases:
-            raise DataError(f"nothing could be evaluated: {said[-1]}")
+            raise DataError(f"nothing could be evaluated: {said[-1].removeprefix(LEFT_OUT)}")
         took_part = {task.title: entrants(task, list(models), cases) for task in bench.tasks}
         columns = {task.title: bench.metrics(task) for task in bench.tasks}
         return Report(
