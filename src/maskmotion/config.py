@@ -35,6 +35,11 @@ class ModelConfig(_Settings):
     mask_input: MaskInput = Field("binary", description="masks that BGBase and BGRefine see")
     padded_masks: bool = Field(False, description="pad m's last convolution, not its output")
     mask_skips: bool = Field(False, description="skip connections in m and r")
+    gate: bool = Field(
+        False,
+        description="h and BGRefine also paint how much of their picture is used; the rest is the "
+        "source, or the new background, unchanged",
+    )
 
 
 class DataConfig(_Settings):

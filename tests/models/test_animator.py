@@ -139,7 +139,7 @@ def test_animate_perturbs_refines_and_paints(model: Animator) -> None:
     torch.testing.assert_close(animation.driving_mask, mask)
     torch.testing.assert_close(animation.perturbed_mask, perturbed)
     torch.testing.assert_close(animation.refined_mask, refined)
-    low_res, high_res = model.generate(state, refined)
+    low_res, high_res, _ = model.paint(state, refined)
     torch.testing.assert_close(animation.low_res, low_res)
     torch.testing.assert_close(animation.high_res, high_res)
     torch.testing.assert_close(model(source, driving), high_res)
@@ -171,7 +171,7 @@ def test_generate_feeds_the_papers_inputs() -> None:
     mask = torch.rand(1, 1, 32, 32)
     low_res, high_res = Recorder(pictures(1, seed=3)), Recorder(pictures(1, seed=4))
     model.low_res, model.high_res = low_res, high_res  # type: ignore[assignment]
-    model.generate(state, mask)
+    model.paint(state, mask)
     for found, wanted in zip(low_res.inputs, (state.small, state.mask, mask), strict=True):
         assert torch.equal(found, wanted)
     for found, wanted in zip(

@@ -1,6 +1,7 @@
 """The data flow of the method. It is written here and nowhere else (docs/method.md, Data flow)."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from maskmotion.errors import ModelError, ShapeError
 from maskmotion.models.background import BackgroundBase, BackgroundRefiner, composition
 from maskmotion.models.blocks import resize
 from maskmotion.models.draws import Draws
+from maskmotion.models.gate import laid_over
 from maskmotion.models.generator import HighResGenerator, LowResGenerator
 from maskmotion.models.mask import MASK_REDUCTION, MaskGenerator
 from maskmotion.models.perturb import perturb_for_animation, perturb_for_training
@@ -43,37 +45,55 @@ class BackgroundState:
     mask: Tensor
 
 
+class Painting(NamedTuple):
+    """low_res and high_res (B, 3, H, W).
+
+    gate (B, 1, H, W): how much of high_res h painted; the rest is the source. 1 without a gate.
+    """
+
+    low_res: Tensor
+    high_res: Tensor
+    gate: Tensor
+
+
 @dataclass(frozen=True)
 class Reconstruction:
-    """driving_mask (B, 1, H/4, W/4); low_res and high_res (B, 3, H, W)."""
+    """driving_mask (B, 1, H/4, W/4); low_res, high_res and gate as in Painting."""
 
     driving_mask: Tensor
     low_res: Tensor
     high_res: Tensor
+    gate: Tensor
 
 
 @dataclass(frozen=True)
 class Animation:
-    """Masks (B, 1, H/4, W/4); low_res and high_res (B, 3, H, W)."""
+    """Masks (B, 1, H/4, W/4); low_res, high_res and gate as in Painting."""
 
     driving_mask: Tensor
     perturbed_mask: Tensor
     refined_mask: Tensor
     low_res: Tensor
     high_res: Tensor
+    gate: Tensor
 
 
 @dataclass(frozen=True)
 class Swap:
-    """Pictures on the new background: base and refined (B, 3, H, W)."""
+    """Pictures on the new background: base and refined (B, 3, H, W).
+
+    gate (B, 1, H, W): how much of refined BGRefine painted; the rest is the new background. 1
+    without a gate.
+    """
 
     base: Tensor
     refined: Tensor
+    gate: Tensor
 
 
 @dataclass(frozen=True)
 class TrainingForward:
-    """Outputs of a training step; logits are m's before sigmoid and zero padding.
+    """Outputs of a training step; logits are m's before sigmoid and zero padding, gate is h's.
 
     The refiner's outputs are None before its epoch.
     """
@@ -84,6 +104,7 @@ class TrainingForward:
     driving_mask: Tensor
     low_res: Tensor
     high_res: Tensor
+    gate: Tensor
     perturbed_mask: Tensor | None
     refined_mask: Tensor | None
 
@@ -140,12 +161,12 @@ class Animator(nn.Module):
         )
         self.refiner = MaskRefiner(width, skips=config.mask_skips)
         self.low_res = LowResGenerator(width)
-        self.high_res = HighResGenerator(width)
+        self.high_res = HighResGenerator(width, gate=config.gate)
         self.background_base: BackgroundBase | None = None
         self.background_refiner: BackgroundRefiner | None = None
         if config.background_networks:
             self.background_base = BackgroundBase(width, config.mask_input)
-            self.background_refiner = BackgroundRefiner(width, config.mask_input)
+            self.background_refiner = BackgroundRefiner(width, config.mask_input, gate=config.gate)
 
     def forward(self, source: Tensor, driving: Tensor) -> Tensor:
         """Animate in one call: (B, 3, H, W) twice -> (B, 3, H, W); see `animate`."""
@@ -161,22 +182,21 @@ class Animator(nn.Module):
         mask = self.mask_generator(source)
         return SourceState(source, small(source), mask, large(mask))
 
-    def generate(self, state: SourceState, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def paint(self, state: SourceState, mask: Tensor) -> Painting:
         """l and h: paint the source in the mask's pose.
+
+        Gradients of high_res and gate reach neither l nor the masks.
 
         Args:
             state: source, batch 1 or B.
             mask: (B, 1, H/4, W/4) in [0, 1].
-        Returns:
-            low_res and high_res, each (B, 3, H, W) RGB in [0, 1]. Gradients of high_res reach
-            neither l nor the masks.
         """
         state = _expand_source(state, len(mask))
         low_res = self.low_res(state.small, state.mask, mask)
-        high_res = self.high_res(
+        painted = self.high_res(
             state.source, state.large_mask.detach(), low_res.detach(), large(mask.detach())
         )
-        return low_res, high_res
+        return Painting(low_res, *laid_over(painted, state.source))
 
     def refine_in_training(
         self,
@@ -225,14 +245,13 @@ class Animator(nn.Module):
         """r, l, h on a perturbed driving mask; masks (B, 1, H/4, W/4), state batch 1 or B."""
         expanded = _expand_source(state, len(perturbed_mask))
         refined = self.refiner(expanded.small, expanded.mask, perturbed_mask)
-        low_res, high_res = self.generate(state, refined)
-        return Animation(driving_mask, perturbed_mask, refined, low_res, high_res)
+        return Animation(driving_mask, perturbed_mask, refined, *self.paint(state, refined))
 
     def reconstruct(self, state: SourceState, driving: Tensor) -> Reconstruction:
         """The paper's evaluation: as training, without r and P. Shapes as `animate`."""
         check_fits(state.source, driving)
         driving_mask = self.mask_generator(driving)
-        return Reconstruction(driving_mask, *self.generate(state, driving_mask))
+        return Reconstruction(driving_mask, *self.paint(state, driving_mask))
 
     def encode_background(self, picture: Tensor, *, same_class: bool) -> BackgroundState:
         """Mask and reduced picture of a new background.
@@ -277,11 +296,11 @@ class Animator(nn.Module):
         base = self.background_base(
             composition(x_small, small(animated), x_mask, animated_mask, threshold, mask_input)
         )
-        refined = self.background_refiner(
+        painted = self.background_refiner(
             composition(x, animated, large(x_mask), large(animated_mask), threshold, mask_input),
             base.detach(),
         )
-        return Swap(base, refined)
+        return Swap(base, *laid_over(painted, x))
 
     def training_forward(
         self,
@@ -307,7 +326,7 @@ class Animator(nn.Module):
         if not mask_gradients:
             seen, driven = source_mask.detach(), driving_mask.detach()
         state = SourceState(source, small(source), seen, large(seen))
-        low_res, high_res = self.generate(state, driven)
+        painting = self.paint(state, driven)
         perturbed = refined = None
         if perturbation is not None:
             perturbed, refined = self.refine_in_training(
@@ -318,8 +337,7 @@ class Animator(nn.Module):
             driving_logits,
             source_mask,
             driving_mask,
-            low_res,
-            high_res,
+            *painting,
             perturbed,
             refined,
         )

@@ -76,13 +76,23 @@ class BackgroundRefiner(HourglassBody):
     Args:
         width: multiplier on all channel counts; 1 is the extension's (37.6 M parameters).
         mask_input: which masks are fed, see `composition`.
+        gate: paint a fourth channel, how much of the picture is used; False is the extension's.
 
     Source: background-swap extension; docs/method.md BGRefine.
     """
 
-    def __init__(self, width: float = 1.0, mask_input: MaskInput = "binary") -> None:
-        super().__init__(composition_channels(mask_input) + 3, width)
+    def __init__(
+        self, width: float = 1.0, mask_input: MaskInput = "binary", *, gate: bool = False
+    ) -> None:
+        super().__init__(composition_channels(mask_input) + 3, width, gate=gate)
 
     def forward(self, composed: Tensor, base: Tensor) -> Tensor:
-        """(B, 8 or 6, H, W) from `composition` and (B, 3, H, W) of BGBase -> (B, 3, H, W) RGB."""
+        """Compose X's background and Y's foreground at full resolution.
+
+        Args:
+            composed: (B, 8 or 6, H, W) from `composition`.
+            base: (B, 3, H, W) of BGBase.
+        Returns:
+            (B, 3, H, W) RGB in [0, 1]; with a gate (B, 4, H, W), for `laid_over`.
+        """
         return self.paint(torch.cat([composed, base], dim=1))

@@ -35,15 +35,16 @@ class HourglassBody(nn.Module):
     Args:
         in_channels: channels of the input.
         width: multiplier on all channel counts.
+        gate: paint a fourth channel, see `maskmotion.models.gate`.
     """
 
-    def __init__(self, in_channels: int, width: float) -> None:
+    def __init__(self, in_channels: int, width: float, *, gate: bool = False) -> None:
         super().__init__()
         self.hourglass = Hourglass(in_channels, scaled(64, width), scaled(1024, width), skips=True)
-        self.final = nn.Conv2d(self.hourglass.out_channels, 3, 7, padding=3)
+        self.final = nn.Conv2d(self.hourglass.out_channels, 4 if gate else 3, 7, padding=3)
 
     def paint(self, x: Tensor) -> Tensor:
-        """(B, in_channels, H, W) -> (B, 3, H, W) RGB in [0, 1], float32."""
+        """(B, in_channels, H, W) -> (B, 3, H, W) RGB, or 4 with a gate, in [0, 1], float32."""
         return torch.sigmoid(self.final(self.hourglass(x)).float())
 
 
@@ -77,12 +78,13 @@ class HighResGenerator(HourglassBody):
 
     Args:
         width: multiplier on all channel counts; 1 is the paper (37.6 M parameters).
+        gate: paint a fourth channel, how much of the picture is used; False is the paper.
 
     Source: Perturbed Masks, section 3; docs/method.md h.
     """
 
-    def __init__(self, width: float = 1.0) -> None:
-        super().__init__(8, width)
+    def __init__(self, width: float = 1.0, *, gate: bool = False) -> None:
+        super().__init__(8, width, gate=gate)
 
     def forward(self, source: Tensor, source_mask: Tensor, low_res: Tensor, mask: Tensor) -> Tensor:
         """Paint the source in the pose of the mask at full resolution.
@@ -93,6 +95,6 @@ class HighResGenerator(HourglassBody):
             low_res: (B, 3, H, W) output of l.
             mask: (B, 1, H, W) in [0, 1], enlarged.
         Returns:
-            (B, 3, H, W) RGB in [0, 1].
+            (B, 3, H, W) RGB in [0, 1]; with a gate (B, 4, H, W), for `laid_over`.
         """
         return self.paint(torch.cat([source, source_mask, low_res, mask], dim=1))
