@@ -129,7 +129,7 @@ def test_values_out_of_range_are_refused(key: str, value: object) -> None:
         validate(override({}, [f"{key}={yaml.safe_dump(value, default_flow_style=True)}"]), "test")
 
 
-@pytest.mark.parametrize("motion", [{"only": True}, {"alone_samples": 16}])
+@pytest.mark.parametrize("motion", [{"only": True}, {"alone_samples": 16}, {"truth": True}])
 def test_learning_from_motion_needs_a_weight(motion: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match=r"motion\.weight above 0"):
         validate({"motion": motion}, "test")
@@ -160,6 +160,12 @@ def test_presets_of_the_paper(name: str, threshold: int, batch_size: int, repeat
     assert config.loss == paper.loss
     assert config.motion == paper.motion
     assert config.schedule.model_copy(update={"batch_size": 16}) == paper.schedule
+
+
+def test_people_are_tinys_networks_taught_by_alpha() -> None:
+    people, tiny = (validate(load_preset(name), name) for name in ("people", "tiny"))
+    assert people.model == tiny.model
+    assert (people.motion.truth, tiny.motion.truth) == (True, False)
 
 
 def test_a_preset_may_be_a_file(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ class LossConfig(_Settings):
 
 
 class MotionConfig(_Settings):
-    """Motion start of the mask generator (not in the paper; still cameras only)."""
+    """What the mask generator is taught (not in the paper): what moves, or the true alpha."""
 
     weight: float = Field(0.0, ge=0, description="weight of the cross-entropy; 0 turns it off")
     alone_samples: int = Field(
@@ -85,6 +85,10 @@ class MotionConfig(_Settings):
     )
     only: bool = Field(
         False, description="m learns from motion alone: l's gradients do not reach it"
+    )
+    truth: bool = Field(
+        False,
+        description="of clips with a true alpha, m and r learn it, instead of what moves",
     )
 
 
@@ -128,8 +132,11 @@ class TrainConfig(_Settings):
 
     @model_validator(mode="after")
     def _motion_has_weight(self) -> "TrainConfig":
-        if self.motion.weight == 0 and (self.motion.only or self.motion.alone_samples):
-            raise ValueError("motion.only and motion.alone_samples need a motion.weight above 0")
+        motion = self.motion
+        if motion.weight == 0 and (motion.only or motion.alone_samples or motion.truth):
+            raise ValueError(
+                "motion.only, motion.truth and motion.alone_samples need a motion.weight above 0"
+            )
         return self
 
 

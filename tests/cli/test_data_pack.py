@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.data.footage import write_truth
 
 from maskmotion import cli
 from maskmotion.media import open_writer
@@ -30,8 +31,10 @@ def test_a_pack_is_told_in_one_line(clips: Path, capsys: pytest.CaptureFixture[s
     assert told.err.startswith("left out: ")
     assert "c.mp4" in told.err
     (clips / "c.mp4").unlink()
+    write_truth(clips / "a.mp4", np.zeros((5, 64, 64), np.uint8))
     assert cli.main(["data", "pack", str(clips), "--out", "pack", "--size", "128"]) == 0
-    assert capsys.readouterr().out == "pack: 2 clips (0 new), 10 frames of 128 px, 1 MB\n"
+    told = capsys.readouterr().out
+    assert told == "pack: 2 clips (1 new), 10 frames of 128 px, 1 clips with alpha, 1 MB\n"
 
 
 @pytest.mark.parametrize(

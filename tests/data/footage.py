@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from maskmotion.media import open_writer
+from maskmotion.media.lossless import save_lossless
 
 SIDE = 64
 
@@ -42,4 +43,19 @@ def write(path: Path, frames: list[np.ndarray]) -> Path:
     with open_writer(path, width=width, height=height, fps=Fraction(25)) as writer:
         for frame in frames:
             writer.write(np.ascontiguousarray(frame))
+    return path
+
+
+def alpha_planes(count: int, *, side: int = SIDE, seed: int = 0) -> np.ndarray:
+    """Alpha that tells its frame and its place, (count, side, side) uint8."""
+    y, x = np.mgrid[:side, :side]
+    return np.stack([(5 * x + 3 * y + 40 * t + 11 * seed) % 256 for t in range(count)]).astype(
+        np.uint8
+    )
+
+
+def write_truth(clip: Path, alpha: np.ndarray) -> Path:
+    """Write the alpha of a clip where `maskmotion synth people` does."""
+    path = clip.parent.parent / "truth" / clip.stem / "alpha.mkv"
+    save_lossless(path, alpha, Fraction(25))
     return path

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.data.footage import moving_square, panning, scene, write
+from tests.data.footage import alpha_planes, moving_square, panning, scene, write, write_truth
 
 from maskmotion.data.check import (
     KINDS,
@@ -197,3 +197,19 @@ def test_clips_of_folders_named_alike_do_not_meet(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="would be replaced"):
         move_dropped(reports, tmp_path / "aside")
     assert all((tmp_path / parent / "clips" / "x").is_dir() for parent in "ab")
+
+
+@pytest.mark.parametrize(
+    ("planes", "side", "words"),
+    [(12, SIDE, None), (11, SIDE, "11 frames, but the clip 12"), (12, 64, "64x64 px, but")],
+)
+def test_alpha_that_does_not_fit_is_a_broken_clip(
+    planes: int, side: int, words: str | None, tmp_path: Path
+) -> None:
+    """Training would leave it out, too."""
+    clip = write(tmp_path / "clips" / "p", square(12))
+    write_truth(clip, alpha_planes(planes, side=side))
+    report = only(tmp_path / "clips")
+    assert kinds(report) == (["broken"] if words else [])
+    if words:
+        assert words in report.troubles[0].detail

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.data.footage import SIDE, moving_square, write
+from tests.data.footage import SIDE, alpha_planes, moving_square, write, write_truth
 
 from maskmotion.data import load, store
 from maskmotion.data.clips import Clip, find_clips
@@ -172,3 +172,50 @@ def test_a_broken_packed_clip_is_no_clip_to_leave_out(tmp_path: Path) -> None:
     (tmp_path / "bob.safetensors").write_bytes(good.path.read_bytes()[:9000])
     with pytest.raises(DataError, match=r"bob\.safetensors is broken"):
         load_clips([good, clip(tmp_path / "bob.safetensors")], 32, tmp_path / "cache")
+
+
+def test_alpha_beside_clips_is_found(tmp_path: Path) -> None:
+    """Both ways of decoding give it, bit for bit; a clip without stays one."""
+    sources = [write(tmp_path / "clips" / n, moving_square(9)) for n in ("a.mp4", "b.webm", "c")]
+    for seed, source in enumerate((sources[0], sources[2])):
+        write_truth(source, alpha_planes(9, seed=seed))
+    clips = find_clips(tmp_path / "clips")
+    once, _ = load_clips(clips, 32, tmp_path / "once")
+    always, _ = load_clips(clips, 32, tmp_path / "always", decode="always")
+    assert [c.has_alpha for c in once] == [c.has_alpha for c in always] == [True, False, True]
+    assert [isinstance(c, VideoClip) for c in always] == [True, True, False]
+    for number, seed in ((0, 0), (2, 1)):
+        planes = alpha_planes(9, seed=seed)
+        for index in (8, 3, 0):
+            wanted = store.square(np.repeat(planes[index][..., None], 3, 2), 32)[..., 0]
+            assert np.array_equal(once[number].alpha(index), wanted)
+            assert np.array_equal(always[number].alpha(index), wanted)
+
+
+@pytest.mark.parametrize("decode", ["once", "always"])
+def test_alpha_that_came_or_changed_is_decoded_anew(tmp_path: Path, decode: str) -> None:
+    source = write(tmp_path / "clips" / "a.mp4", moving_square(4))
+    clips = find_clips(tmp_path / "clips")
+    found = []
+    for seed in (None, 1, 2):
+        if seed is not None:
+            write_truth(source, alpha_planes(4, seed=seed))
+        (loaded,), _ = load_clips(clips, SIDE, tmp_path / "cache", decode=decode)
+        found.append(loaded.alpha(3) if loaded.has_alpha else None)
+    assert found[0] is None
+    assert np.array_equal(found[1], alpha_planes(4, seed=1)[3])
+    assert np.array_equal(found[2], alpha_planes(4, seed=2)[3])
+
+
+@pytest.mark.parametrize("decode", ["once", "always"])
+def test_clips_whose_alpha_does_not_fit_are_left_out(tmp_path: Path, decode: str) -> None:
+    for name, planes in (("good", 4), ("long", 5)):
+        source = write(tmp_path / "clips" / f"{name}.mp4", moving_square(4))
+        write_truth(source, alpha_planes(planes))
+    broken = write(tmp_path / "clips" / "no.mp4", moving_square(4))
+    write_truth(broken, alpha_planes(4)).write_bytes(b"no video")
+    clips = find_clips(tmp_path / "clips")
+    loaded, problems = load_clips(clips, SIDE, tmp_path / "cache", decode=decode)
+    assert len(loaded) == 1
+    assert "long.mp4 has 5 frames, but the clip 4" in problems[0]
+    assert "truth/no/alpha.mkv" in problems[1].replace("\\", "/")

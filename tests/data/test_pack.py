@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.data.footage import moving_square, write
+from tests.data.footage import alpha_planes, moving_square, write, write_truth
 
 from maskmotion.data import pack, store
 from maskmotion.data.clips import find_clips
@@ -259,3 +259,21 @@ def test_all_jobs_pack_the_same(tmp_path: Path) -> None:
         pack.pack_clips([folder], tmp_path / str(jobs), size=SIDE, jobs=jobs)
     for path in find_clips(tmp_path / "1"):
         assert path.path.read_bytes() == (tmp_path / "3/train" / path.path.name).read_bytes()
+
+
+def test_alpha_is_packed_where_it_is_there(tmp_path: Path) -> None:
+    """Also into a pack that was made before it was there; other clips of it stay."""
+    folder, out = clips(tmp_path / "people" / "clips", "a.mp4", "b.mp4"), tmp_path / "pack"
+    assert packed(folder, out=out).with_alpha == 0
+    before = contents(out)
+    write_truth(folder / "b.mp4", alpha_planes(5))
+    result = packed(folder, out=out)
+    assert (result.clips, result.new, result.with_alpha) == (2, 1, 1)
+    assert contents(out)["train/a.safetensors"] == before["train/a.safetensors"]
+    assert packed(folder, out=out).new == 0
+    shutil.move(out, tmp_path / "elsewhere")
+    shutil.rmtree(tmp_path / "people")
+    loaded, _ = load_clips(find_clips(tmp_path / "elsewhere"), SIDE, tmp_path / "cache")
+    assert [clip.has_alpha for clip in loaded] == [False, True]
+    wanted = store.square(np.repeat(alpha_planes(5)[3][..., None], 3, 2), SIDE)[..., 0]
+    assert np.array_equal(loaded[1].alpha(3), wanted)

@@ -22,6 +22,7 @@ class FakeClip:
     identity: str
     length: int = 6
     still: bool = True
+    has_alpha: bool = False
 
     @property
     def median(self) -> np.ndarray:
@@ -31,10 +32,20 @@ class FakeClip:
         assert 0 <= index < self.length
         return np.full((SIDE, SIDE, 3), (self.number, 10 * index, 0), np.uint8)
 
+    def alpha(self, index: int) -> np.ndarray:
+        assert self.has_alpha
+        return np.full((SIDE, SIDE), 10 * index + 1, np.uint8)
+
 
 def sampler(count: int = 6, **settings: int) -> PairSampler:
     clips = [FakeClip(i, f"identity {i}", still=i % 2 == 0) for i in range(count)]
     return PairSampler(clips, **({"batch_size": 3} | settings))
+
+
+def mixed(truth: bool, **settings: int) -> PairSampler:
+    """Clips of all four kinds: with and without alpha and a still camera."""
+    clips = [FakeClip(i, f"identity {i}", still=i % 2 == 0, has_alpha=i % 4 < 2) for i in range(8)]
+    return PairSampler(clips, truth=truth, **({"batch_size": 4} | settings))
 
 
 def same(a: Batch, b: Batch) -> bool:
@@ -196,3 +207,39 @@ def test_what_goes_wrong_in_a_thread_is_told_where_the_batch_is_wanted() -> None
     pairs = PairSampler([Failing(0, "a")], batch_size=1)
     with read_ahead(pairs, 0, 2) as batches, pytest.raises(DataError, match="gone"):
         next(batches)
+
+
+@given(st.integers(0, 2**63), st.integers(0, 20), st.integers(1, 3))
+def test_alpha_is_that_of_the_frames(seed: int, step: int, candidates: int) -> None:
+    batch = mixed(True, seed=seed, candidates=candidates).batch(step)
+    numbers = torch.tensor(clip_numbers(batch))
+    alpha = batch.alpha
+    assert alpha is not None
+    assert torch.equal(alpha.known, numbers % 4 < 2)
+    for plane, frames in ((alpha.source, batch.source), (alpha.driving, batch.driving)):
+        assert plane.shape == (4, 1, SIDE, SIDE)
+        assert plane.dtype == torch.uint8
+        assert torch.equal(
+            plane[:, 0], torch.where(alpha.known, 1, 0)[:, None, None] * (frames[:, 1] + 1)
+        )
+    assert torch.equal(batch.still, (numbers % 2 == 0) | alpha.known)
+    assert batch.still_in_whole == int(batch.still.sum())
+
+
+def test_asking_for_alpha_changes_no_pair() -> None:
+    with_alpha, without = mixed(True, candidates=3), mixed(False, candidates=3)
+    for step in range(6):
+        a, b = with_alpha.batch(step), without.batch(step)
+        assert b.alpha is None
+        assert b.still.tolist() == [n % 2 == 0 for n in clip_numbers(b)]
+        for name in ("source", "driving", "median"):
+            assert torch.equal(getattr(a, name), getattr(b, name))
+
+
+def test_parts_of_a_batch_have_their_alpha() -> None:
+    batch = mixed(True).batch(3)
+    parts = batch.split(2)
+    for name in ("source", "driving", "known"):
+        joined = torch.cat([getattr(part.alpha, name) for part in parts])
+        assert torch.equal(joined, getattr(batch.alpha, name))
+    assert {part.still_in_whole for part in parts} == {batch.still_in_whole}

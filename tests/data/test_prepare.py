@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from tests.data.footage import panning, scene, write
+from tests.data.footage import alpha_planes, panning, scene, write, write_truth
 
 from maskmotion.data import prepare
 from maskmotion.data.check import check_clips
@@ -432,3 +432,62 @@ def test_progress_goes_through_both_passes(tmp_path: Path) -> None:
     prepare_footage([file], tmp_path / "out", SMALL, lambda *step: seen.append(step))
     assert list(dict.fromkeys(text for text, _ in seen)) == ["a.mp4: looking", "a.mp4: writing"]
     assert all(0 <= share <= 1 for _, share in seen)
+
+
+def people(folder: Path, count: int = 60, planes: int | None = None) -> tuple[Path, np.ndarray]:
+    """Rendered footage of two scenes with its truth; returns the clip and its alpha."""
+    frames = footage(count // 2) + footage(count - count // 2, seed=1)
+    clip = write(folder / "clips" / "p.mp4", frames)
+    alpha = alpha_planes(planes or count, side=WIDTH)[:, :HEIGHT]
+    write_truth(clip, alpha)
+    return clip, alpha
+
+
+def test_alpha_follows_the_pieces_and_the_square(tmp_path: Path) -> None:
+    _, alpha = people(tmp_path / "people")
+    # Named as a whole, the folder's truth is no footage.
+    manifest, problems = prepare_footage([tmp_path / "people"], tmp_path / "out", SMALL)
+    assert problems == []
+    (source,) = manifest.sources
+    assert source.alpha
+    assert [(p.first, p.stop) for p in source.pieces] == [(0, 30), (30, 60)]
+    found = find_clips(tmp_path / "out")
+    assert [clip.path.name for clip in found] == ["p#000.mp4", "p#001.mp4"]
+    for clip, piece in zip(found, source.pieces, strict=True):
+        left, top, side = piece.box
+        assert side < HEIGHT  # it was cropped
+        planes = decoded(clip.alpha)[..., 0]
+        assert len(planes) == len(decoded(clip.path)) == piece.stop - piece.first
+        for plane, whole in zip(planes, alpha[piece.first : piece.stop], strict=True):
+            cut = Image.fromarray(whole[top : top + side, left : left + side])
+            assert np.array_equal(plane, cut.resize((32, 32), Image.Resampling.BICUBIC))
+
+
+def test_alpha_of_pieces_is_there_when_their_clip_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people(tmp_path / "people")
+
+    def gone(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(prepare, "_write_clip", gone)
+        with pytest.raises(KeyboardInterrupt):
+            prepare_footage([tmp_path / "people"], tmp_path / "out", SMALL)
+    (tmp_path / "out" / "truth" / "p#000" / ".alpha.0.mkv").touch()  # of a process that was killed
+    prepare_footage([tmp_path / "people"], tmp_path / "out", SMALL)
+    found = find_clips(tmp_path / "out")
+    assert len(found) == 2
+    assert all(clip.alpha for clip in found)
+    assert not list(tmp_path.rglob("truth/*/.*"))
+
+
+def test_an_alpha_that_does_not_fit_is_told(tmp_path: Path) -> None:
+    people(tmp_path / "short", planes=40)
+    with pytest.raises(MediaError, match=r"p#001\.mp4 has 10 frames, but the clip 30; make both"):
+        prepare_footage([tmp_path / "short"], tmp_path / "out", SMALL)
+    clip, alpha = people(tmp_path / "small")
+    write_truth(clip, alpha[:, ::2, ::2])
+    with pytest.raises(DataError, match=r"alpha\.mkv has 100x60 px, but .*p\.mp4 200x120"):
+        prepare_footage([tmp_path / "small"], tmp_path / "other", SMALL)

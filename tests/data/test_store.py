@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from safetensors.numpy import load_file, save_file
-from tests.data.footage import SIDE, moving_square, panning, write
+from tests.data.footage import SIDE, alpha_planes, moving_square, panning, write, write_truth
 
 from maskmotion.data import store
 from maskmotion.data.store import BrokenClipError, StoredClip, square, store_clip
@@ -201,3 +201,54 @@ def test_memory_does_not_grow_with_the_clip(
     clip = stored(write(tmp_path / "a", moving_square(60)))
     assert clip.length == 60
     assert max(alive) <= 2
+
+
+def test_alpha_is_cropped_and_resized_as_its_frames(tmp_path: Path) -> None:
+    wide = np.pad(alpha_planes(6, side=128), ((0, 0), (0, 0), (32, 32)))
+    frames = [np.repeat(plane[..., None], 3, 2) for plane in wide]
+    source, path = write(tmp_path / "clips" / "ann", frames), tmp_path / "x.safetensors"
+    store_clip(source, 32, path, alpha=write_truth(source, wide))
+    clip = StoredClip(path, "ann")
+    assert clip.has_alpha
+    for index in range(6):
+        assert clip.alpha(index).dtype == np.uint8
+        assert np.array_equal(clip.alpha(index), clip.frame(index)[..., 0])
+
+
+def test_a_file_with_alpha_is_plain_safetensors_of_the_same_version(tmp_path: Path) -> None:
+    frames, alpha = moving_square(5), alpha_planes(5)
+    source, path = write(tmp_path / "clips" / "ann", frames), tmp_path / "x.safetensors"
+    store_clip(source, SIDE, path, alpha=write_truth(source, alpha))
+    tensors = load_file(path)
+    assert tensors.keys() == {"frames", "alpha", "median"}
+    assert np.array_equal(tensors["frames"], np.stack(frames))
+    assert np.array_equal(tensors["alpha"], alpha)
+    assert np.array_equal(tensors["median"], np.median(frames, axis=0).astype(np.uint8))
+    assert StoredClip(path, "ann").about["version"] == "1"
+    assert not stored(source).has_alpha
+
+
+@pytest.mark.parametrize(
+    ("count", "side", "words"),
+    [
+        (4, SIDE, r"the true alpha of .*ann has 4 frames, but the clip 5; make both"),
+        (6, SIDE, r"the true alpha of .*ann has 6 frames, but the clip 5; make both"),
+        (5, 32, r"alpha\.mkv has 32x32 px, but .*ann 64x64; make both"),
+    ],
+)
+def test_an_alpha_of_other_frames_is_refused(
+    tmp_path: Path, count: int, side: int, words: str
+) -> None:
+    source = write(tmp_path / "clips" / "ann", moving_square(5))
+    alpha = write_truth(source, alpha_planes(count, side=side))
+    with pytest.raises(MediaError, match=words):
+        store_clip(source, SIDE, tmp_path / "store" / "x.safetensors", alpha=alpha)
+    assert not list(tmp_path.glob("store/*"))
+
+
+def test_an_alpha_of_another_shape_is_a_broken_file(tmp_path: Path) -> None:
+    frames = np.stack(moving_square(5))
+    tensors = {"frames": frames, "median": frames[0], "alpha": frames[:4, ..., 0].copy()}
+    save_file(tensors, tmp_path / "x.safetensors", metadata={"still": "no"})
+    with pytest.raises(BrokenClipError, match="alpha"):
+        StoredClip(tmp_path / "x.safetensors", "ann")

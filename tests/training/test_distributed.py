@@ -89,6 +89,7 @@ class Counted:
         self.identity = str(index)
         self.length = 20
         self.still = index % 2 == 0
+        self.has_alpha = index % 3 == 0
         self.median = self.frame(0)
         self.index = index
 
@@ -96,11 +97,16 @@ class Counted:
         """(1, 1, 3) uint8: this clip, this frame."""
         return torch.tensor([[[int(self.identity), index, 0]]], dtype=torch.uint8).numpy()
 
+    def alpha(self, index: int) -> "object":
+        """(1, 1) uint8: this frame."""
+        return torch.tensor([[index + 1]], dtype=torch.uint8).numpy()
 
+
+@pytest.mark.parametrize("truth", [True, False])
 @pytest.mark.parametrize("count", [2, 4])
-def test_shares_of_all_processes_make_the_whole_batch(count: int) -> None:
+def test_shares_of_all_processes_make_the_whole_batch(count: int, truth: bool) -> None:
     clips = [Counted(index) for index in range(9)]
-    order = {"batch_size": 8, "repeats": 3, "seed": 5}
+    order = {"batch_size": 8, "repeats": 3, "seed": 5, "truth": truth}
     whole = PairSampler(clips, **order)
     shares = [PairSampler(clips, **order, share=Share(index, count)) for index in range(count)]
     for step in range(2 * whole.steps_per_epoch):
@@ -109,6 +115,9 @@ def test_shares_of_all_processes_make_the_whole_batch(count: int) -> None:
         for name in ("source", "driving", "still"):
             joined = torch.cat([getattr(part, name) for part in parts])
             assert torch.equal(joined, getattr(batch, name))
+        for name in ("source", "driving", "known") if truth else ():
+            joined = torch.cat([getattr(part.alpha, name) for part in parts])
+            assert torch.equal(joined, getattr(batch.alpha, name))
         assert {part.still_in_whole for part in parts} == {batch.still_in_whole}
         assert batch.still_in_whole == int(batch.still.sum())
 

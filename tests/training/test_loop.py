@@ -2,8 +2,10 @@
 
 import math
 import os
+import shutil
 import signal
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from maskmotion.errors import (
     ModelError,
     TrainingError,
 )
+from maskmotion.media.lossless import save_lossless
 from maskmotion.training import loop
 from maskmotion.training.loop import Result
 from maskmotion.training.report import Progress
@@ -568,3 +571,63 @@ def test_clips_of_one_identity_count_once_and_test_clips_are_only_pictured(
         with Image.open(tmp_path / name / "previews" / "step-00000006.png") as sheet:
             sheets.append(np.asarray(sheet)[14:, :SIDE].mean())
     assert sheets[0] > 200 > sheets[1]
+
+
+@pytest.fixture(scope="module")
+def half_true(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of four clips, of which two have their true alpha beside them."""
+    folder = tmp_path_factory.mktemp("people")
+    for index in range(4):
+        images = drawn(index)
+        write_clip(folder / "clips" / f"p{index}.mp4", images)
+        if index % 2:
+            square = np.stack(images).min(3) >= 150
+            alpha = np.where(square, 255, 0).astype(np.uint8)
+            save_lossless(folder / "truth" / f"p{index}" / "alpha.mkv", alpha, Fraction(10))
+    return folder / "clips"
+
+
+def test_a_run_on_true_alpha_resumes_as_any_other(
+    settings: Settings, go: Go, half_true: Path, tmp_path: Path
+) -> None:
+    """From m and r alone into whole steps, on clips of which half have their alpha."""
+    config = settings(
+        data={"folders": [str(half_true)], "cache": str(tmp_path / "cache"), "repeats": 4},
+        motion={"weight": 5, "alone_samples": 8, "only": True, "truth": True},
+        schedule={"refiner_epoch": 0},
+    )
+    told = Told()
+    go(config, tmp_path / "whole", max_steps=7, watcher=told)
+    assert told.messages == ["m learns the true alpha of 2 of 4 train clips"]
+    for steps in (3, 7):
+        go(config, tmp_path / "parts", max_steps=steps)
+    assert_same_run(tmp_path / "parts", tmp_path / "whole")
+    motion = config.motion.model_copy(update={"truth": False})
+    told = Told()
+    go(config.model_copy(update={"motion": motion}), tmp_path / "other", max_steps=2, watcher=told)
+    assert told.messages == [
+        "2 of 4 train clips have a true alpha, which motion.truth=true would teach m instead of "
+        "what moves"
+    ]
+    # Both begin with a flat mask, whose cross-entropy is the same with any target.
+    losses = {
+        name: [line["motion"] for line in log_of(tmp_path / name)] for name in ("whole", "other")
+    }
+    assert losses["whole"][0] == pytest.approx(losses["other"][0], rel=1e-6)
+    assert losses["whole"][1] != pytest.approx(losses["other"][1], rel=1e-4)
+
+
+def test_a_run_on_true_alpha_notices_when_it_is_gone(
+    settings: Settings, go: Go, half_true: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(half_true.parent, tmp_path / "people")
+    config = settings(
+        data={"folders": [str(tmp_path / "people" / "clips")], "cache": str(tmp_path / "cache")},
+        motion={"weight": 5, "alone_samples": 8, "truth": True},
+    )
+    go(config, tmp_path / "run", max_steps=1)
+    shutil.rmtree(tmp_path / "people" / "truth")
+    told = Told()
+    go(config, tmp_path / "run", max_steps=2, watcher=told)
+    assert "m learns the true alpha of 0 of 4 train clips" in told.messages
+    assert any("the clips are not those that the run was left with" in m for m in told.messages)

@@ -6,9 +6,18 @@ import pytest
 import torch
 
 from maskmotion.config import TrainConfig
-from maskmotion.data.pairs import Batch
+from maskmotion.data.pairs import Alpha, Batch
 from maskmotion.models.draws import Share
-from maskmotion.training.step import Sample, mask_statistics, prepare, with_mask_numbers
+from maskmotion.training.state import TrainingState
+from maskmotion.training.step import (
+    Sample,
+    mask_statistics,
+    mask_step,
+    prepare,
+    refiner_loss,
+    refiner_target,
+    with_mask_numbers,
+)
 
 CPU = torch.device("cpu")
 
@@ -20,6 +29,92 @@ def batch(still: tuple[bool, ...] = (True, True)) -> Batch:
         for _ in range(3)
     )
     return Batch(source, driving, median, torch.tensor(still), sum(still))
+
+
+def with_alpha(known: tuple[bool, ...], still: tuple[bool, ...] = (True, True)) -> Batch:
+    """Frames whose red is their alpha, where it is known; then m can learn from any camera."""
+    frames = batch(still)
+    marks = torch.tensor(known)
+    alpha = Alpha(
+        frames.source[:, :1] * marks[:, None, None, None],
+        frames.driving[:, :1] * marks[:, None, None, None],
+        marks,
+    )
+    teaching = frames.still | marks
+    return replace(frames, alpha=alpha, still=teaching, still_in_whole=int(teaching.sum()))
+
+
+def test_alpha_is_turned_as_its_frame_and_stands_for_motion_where_it_is_known() -> None:
+    settings = TrainConfig.model_validate({"data": {"jitter": 0}})
+    frames = with_alpha((True, False))
+    turned = set()
+    for step in range(4):
+        sample = prepare(frames, settings, step, CPU)
+        moving = prepare(batch(), settings, step, CPU)
+        turned.add(torch.equal(sample.motion[0][0, 0], frames.source[0, 0].flip(-1) / 255))
+        for found, picture in zip(sample.motion, (sample.source, sample.driving), strict=True):
+            torch.testing.assert_close(found[0, 0], picture[0, 0], atol=1e-5, rtol=0)
+        for found, wanted in zip(sample.motion, moving.motion, strict=True):
+            assert torch.equal(found[1], wanted[1])
+        assert torch.equal(sample.source, moving.source)
+        assert torch.equal(sample.driving, moving.driving)
+    assert turned == {True, False}
+
+
+def test_alpha_of_a_shared_batch_is_that_of_the_whole() -> None:
+    frames = with_alpha((False, True), still=(False, False))
+    whole = prepare(frames, TrainConfig(), 3, CPU)
+    parts = [
+        prepare(part, TrainConfig(), 3, CPU, Share(index, 2))
+        for index, part in enumerate(frames.split(2))
+    ]
+    for number in range(2):
+        joined = torch.cat([part.motion[number] for part in parts])
+        torch.testing.assert_close(joined, whole.motion[number])
+    assert torch.equal(torch.cat([part.known for part in parts]), whole.known)
+    assert whole.still.tolist() == [False, True]
+    assert [part.still_mean for part in parts] == [0.5, 0.5]
+
+
+def test_r_is_to_find_the_alpha_where_it_is_known() -> None:
+    sample = prepare(with_alpha((True, False)), TrainConfig(), 0, CPU)
+    mask = torch.rand(2, 1, 32, 32, requires_grad=True)
+    wanted = refiner_target(sample, mask)
+    true = sample.motion[1][0].unflatten(2, (32, 4)).unflatten(1, (32, 4)).mean((2, 4))
+    torch.testing.assert_close(wanted[0], true)
+    assert torch.equal(wanted[1], mask[1])
+    refined = wanted.detach().clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(
+        refiner_loss(TrainConfig(), refined + 0.1, wanted), mask, allow_unused=True
+    )
+    assert gradient is None
+    assert refiner_target(prepare(batch(), TrainConfig(), 0, CPU), mask) is mask
+
+
+def test_m_learns_the_alpha_whatever_moves() -> None:
+    """A moving camera and noise everywhere: what moves says nothing, the alpha all."""
+    config = TrainConfig.model_validate(
+        {
+            "model": {"width": 1 / 16, "image_size": 128, "padded_masks": True},
+            "motion": {"weight": 10, "alone_samples": 2, "truth": True},
+            "schedule": {"batch_size": 2, "learning_rate": 2e-3},
+        }
+    )
+    frames = batch((False, False))
+    alpha = torch.zeros(2, 1, 128, 128, dtype=torch.uint8)
+    alpha[..., 32:96, 32:96] = 255
+    known = torch.tensor([True, True])
+    frames = replace(
+        frames, alpha=Alpha(alpha, alpha, known), still=known, still_in_whole=len(known)
+    )
+    state = TrainingState(config, CPU)
+    for step in range(16):
+        state.step = step
+        numbers = mask_step(state, [prepare(frames, config, step, CPU)])
+    assert numbers["mask_motion_iou"] > 0.9
+    assert numbers["mask_sign"] > 0.4
+    nothing = mask_step(state, [prepare(batch((False, False)), config, 0, CPU)])
+    assert nothing["motion"] == 0
 
 
 def test_prepare_is_a_function_of_seed_and_step() -> None:

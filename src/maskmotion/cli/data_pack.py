@@ -18,7 +18,8 @@ def pack(folders: list[Path], /, *, out: Path, size: int = 256, jobs: int | None
     Then: maskmotion train --data my_pack ...
 
     A pack may be copied to another machine. Running the same command again packs what is missing
-    or has changed; Ctrl-C, or a crash, leaves nothing half.
+    or has changed; Ctrl-C, or a crash, leaves nothing half. Where the true alpha of clips lies
+    beside them, as `maskmotion synth people` writes it, it is packed, too.
 
     Args:
         folders: folders of clips, or of folders train/ and test/ that hold clips.
@@ -34,8 +35,9 @@ def pack(folders: list[Path], /, *, out: Path, size: int = 256, jobs: int | None
         packed = pack_clips(folders, out, size=size, jobs=jobs, progress=screen.decoding)
         for reason in packed.left_out:
             screen.message(f"left out: {reason}")
+    alpha = f", {packed.with_alpha} clips with alpha" if packed.with_alpha else ""
     left_out = f"; {len(packed.left_out)} left out" if packed.left_out else ""
     sys.stdout.write(
-        f"{out}: {packed.clips} clips ({packed.new} new), {packed.frames} frames of {size} px, "
-        f"{packed.size_bytes / MEGABYTE:.0f} MB{left_out}\n"
+        f"{out}: {packed.clips} clips ({packed.new} new), {packed.frames} frames of {size} px"
+        f"{alpha}, {packed.size_bytes / MEGABYTE:.0f} MB{left_out}\n"
     )

@@ -33,7 +33,7 @@ def prepare(
     dropped. The clips are named after the footage, which stands for the identity: NAME#000.mp4,
     NAME#001.mp4 and so on are all in train/ or all in test/. preview.html shows each clip's square
     and why pieces were dropped. The same command goes on where it was stopped; footage may be
-    added. Footage is only read.
+    added. Footage is only read. The true alpha of rendered clips is cut alike, into truth/.
 
     Args:
         footage: videos, folders of videos, or a folder of frames.
@@ -42,7 +42,8 @@ def prepare(
         box: which square of the picture: auto (where things move), centre, or left,top,side in px.
         seconds: the shortest and the longest clip, such as 2..10.
         test_share: share of the footage that goes to test/.
-        keep_moving_camera: keep pieces of a moving camera, too, for the presets vox, taichi, bair.
+        keep_moving_camera: keep pieces of a moving camera, too, for the presets vox, taichi, bair,
+            and for people where the true alpha is known.
     """
     if not footage:
         raise InputError("name the footage to prepare: videos, or folders that hold some")
@@ -121,6 +122,7 @@ def _print(manifest: Manifest, out: Path) -> None:
         reasons = Counter(piece.dropped for piece in source.pieces if piece.dropped)
         dropped = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
         words = f" in {source.split}/" if source.kept else ""
+        words += " with their true alpha" if source.kept and source.alpha else ""
         words += f"; dropped: {dropped}" if dropped else ""
         sys.stdout.write(f"{source.name}: {source.kept} clips{words}\n")
     train, test = (

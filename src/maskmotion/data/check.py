@@ -11,9 +11,10 @@ from PIL import Image
 
 from maskmotion.data.clips import PACKED_ENDING, Clip, find_clips
 from maskmotion.data.scenes import Spread, centre_square, judge_motion, mark_cuts, thumbnail
+from maskmotion.data.store import require_same_length, require_same_size
 from maskmotion.durable import write_atomically
 from maskmotion.errors import DataError, MediaError
-from maskmotion.media import on_white, open_video
+from maskmotion.media import VideoInfo, on_white, open_video
 
 MIN_FRAMES = 10
 MIN_SIDE_PX = 128  # the smallest preset's pictures
@@ -43,7 +44,8 @@ KINDS = {
     "static": Kind("there is no motion to learn from", "use another piece of its footage"),
     "moving-camera": Kind(
         "the camera moves or the object fills the picture: teaches m nothing in tiny and small",
-        "use footage from a tripod; keep it for vox, taichi and bair with --keep moving-camera",
+        "use footage from a tripod; keep it for vox, taichi and bair, and where its true alpha is "
+        "known for people, with --keep moving-camera",
     ),
     "copy": Kind(
         "it counts twice, and in test/ it is no test", "keep one of the two; the later is dropped"
@@ -228,6 +230,7 @@ def _checked(report: ClipReport) -> ClipReport:
                 spread.add(picture)
                 if cut:
                     cuts_s.append(times_s[number])
+        _require_fitting_alpha(report.path, info, len(times_s))
     except (MediaError, OSError) as error:
         return report.having(Trouble("broken", str(error)))
     report = replace(
@@ -239,6 +242,15 @@ def _checked(report: ClipReport) -> ClipReport:
         fingerprint=_fingerprint(spread),
     )
     return report.having(*_troubles(report, info.frames, cuts_s, spread))
+
+
+def _require_fitting_alpha(path: Path, info: VideoInfo, frames: int) -> None:
+    """Raise the MediaError for which training would leave a clip out."""
+    alpha = Clip(path, "").alpha
+    if alpha is not None:
+        with open_video(alpha) as truth:
+            require_same_size(path, info, truth.info)
+            require_same_length(path, frames, sum(1 for _ in truth))
 
 
 def _troubles(

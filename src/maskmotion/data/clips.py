@@ -10,6 +10,7 @@ from maskmotion.errors import DataError
 from maskmotion.media import PICTURE_ENDINGS, VIDEO_ENDINGS
 
 PACKED_ENDING = ".safetensors"
+TRUTH = "truth"  # folder beside those of clips
 
 
 @dataclass(frozen=True)
@@ -22,17 +23,24 @@ class Clip:
     path: Path
     identity: str
 
+    @property
+    def alpha(self) -> Path | None:
+        """The grey video of its true alpha, where there is one."""
+        file = alpha_place(self.path)
+        return file if file.is_file() else None
+
 
 class TrainingClip(Protocol):
     """A clip whose frames are read in any order, by several threads at once.
 
     identity: clips of one identity are sampled as one; length: frames; still: the camera does not
-    move, so that |frame - median| shows the object.
+    move, so that |frame - median| shows the object; has_alpha: its true alpha is known.
     """
 
     identity: str
     length: int
     still: bool
+    has_alpha: bool
 
     @property
     def median(self) -> np.ndarray:
@@ -40,6 +48,9 @@ class TrainingClip(Protocol):
 
     def frame(self, index: int) -> np.ndarray:
         """Frame number `index`, (S, S, 3) uint8."""
+
+    def alpha(self, index: int) -> np.ndarray:
+        """True alpha of a frame, (S, S) uint8, 255 = foreground; only where `has_alpha`."""
 
 
 def find_clips(folder: Path, split: str = "train") -> list[Clip]:
@@ -64,9 +75,17 @@ def find_clips(folder: Path, split: str = "train") -> list[Clip]:
     return [Clip(path, _identity(path)) for path in sorted(folder.iterdir()) if _is_clip(path)]
 
 
+def alpha_place(clip: Path) -> Path:
+    """Where the true alpha of a clip lies: FOLDER/truth/NAME/alpha.mkv of FOLDER/clips/NAME.mp4."""
+    return clip.parent.parent / TRUTH / _name(clip) / "alpha.mkv"
+
+
 def _identity(path: Path) -> str:
-    name = path.name if path.is_dir() else path.stem
-    return f"{path.parent}/{name.split('#')[0]}"
+    return f"{path.parent}/{_name(path).split('#')[0]}"
+
+
+def _name(path: Path) -> str:
+    return path.name if path.is_dir() else path.stem
 
 
 def _is_clip(path: Path) -> bool:

@@ -78,13 +78,14 @@ def check_packed(clips: list[Clip], size: int) -> None:
 
 
 def clip_state(clip: Clip) -> str:
-    """Names, sizes and dates of a clip's files: it changes when the clip does.
+    """Names, sizes and dates of a clip's files: it changes when the clip does, or its alpha.
 
     Raises:
         MediaError: they cannot be read.
     """
     try:
         files = sorted(clip.path.iterdir()) if clip.path.is_dir() else [clip.path]
+        files += [clip.alpha] if clip.alpha else []
         states = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     except OSError:
         raise MediaError(f"{clip.path} cannot be read; check the file") from None
@@ -108,8 +109,22 @@ def _cached(
     path = folder / f"{clip.path.stem[:60]}-{digest(key)}.safetensors"
     if not path.exists():
         if decode == "always" and clip.path.suffix.lower() in VIDEO_ENDINGS:
-            index = path.with_suffix(".index")
-            if index.exists() or index_clip(clip.path, size, index):
-                return VideoClip(clip.path, index, clip.identity, videos)
-        store_clip(clip.path, size, path, stopped=stopped)
+            video = _in_place(clip, size, path, videos)
+            if video is not None:
+                return video
+        store_clip(clip.path, size, path, alpha=clip.alpha, stopped=stopped)
     return StoredClip(path, clip.identity)
+
+
+def _in_place(clip: Clip, size: int, path: Path, videos: OpenVideos) -> VideoClip | None:
+    """A clip that is read where it is, and its alpha too; None where one of them cannot be."""
+    index = path.with_suffix(".index")
+    if not index.exists() and not index_clip(clip.path, size, index):
+        return None
+    if clip.alpha is None:
+        return VideoClip(clip.path, index, clip.identity, videos)
+    truth = path.with_suffix(".alpha.index")
+    if not truth.exists() and not index_clip(clip.alpha, size, truth):
+        return None
+    alpha = VideoClip(clip.alpha, truth, clip.identity, videos)
+    return VideoClip(clip.path, index, clip.identity, videos, alpha)

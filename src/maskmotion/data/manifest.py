@@ -57,7 +57,8 @@ class Source(_Model):
     """Footage, by its absolute path; bytes and mtime_ns tell whether it is still the same.
 
     name: of its clips, before "#"; split: None while no clip comes of its identity;
-    done: all its clips were made once; what is deleted later is not made again.
+    alpha: its true alpha is known; done: all its clips were made once; what is deleted later is
+    not made again.
     """
 
     path: str
@@ -68,6 +69,7 @@ class Source(_Model):
     width: int
     height: int
     fps: str
+    alpha: bool = False
     pieces: tuple[Piece, ...]
     done: bool = False
 

@@ -28,11 +28,12 @@ LONGEST_NAME_BYTES = 100  # two of them, endings and all, fit into a file's name
 class Packed:
     """What a pack holds.
 
-    clips, frames and size_bytes of all of it; new: clips that this call packed; left_out: one
-    sentence for each clip that could not be.
+    clips, frames and size_bytes of all of it; with_alpha: clips whose true alpha is packed, too;
+    new: clips that this call packed; left_out: one sentence for each clip that could not be.
     """
 
     clips: int
+    with_alpha: int
     frames: int
     size_bytes: int
     new: int
@@ -48,6 +49,8 @@ def pack_clips(
     progress: Callable[[int, int], None] | None = None,
 ) -> Packed:
     """Decode clips into a pack, but for those that are in it already as they are now.
+
+    The true alpha of rendered clips comes along.
 
     Args:
         folders: of clips, as `find_clips` takes them; without splits, all is for training.
@@ -72,7 +75,14 @@ def pack_clips(
 
         def work(job: _Job, stopped: Stopped) -> str | None:
             try:
-                store_clip(job.clip.path, size, job.path, about=job.about, stopped=stopped)
+                store_clip(
+                    job.clip.path,
+                    size,
+                    job.path,
+                    alpha=job.clip.alpha,
+                    about=job.about,
+                    stopped=stopped,
+                )
             except MediaError as error:
                 return str(error)
             return None
@@ -86,6 +96,7 @@ def pack_clips(
         raise DataError(f"nothing could be packed into {out}: {left_out[0]}")
     return Packed(
         clips=len(clips),
+        with_alpha=sum(clip.has_alpha for _, clip in clips),
         frames=sum(clip.length for _, clip in clips),
         size_bytes=sum(path.stat().st_size for path, _ in clips),
         new=results.count(None),

@@ -4,7 +4,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -20,11 +20,30 @@ MOST_THREADS = 8  # each holds a batch
 
 
 @dataclass(frozen=True)
+class Alpha:
+    """True alpha of a share's frames.
+
+    source, driving: (B, 1, S, S) uint8, 255 = foreground. known (B,) bool marks the clips that have
+    it; of others it is zero.
+    """
+
+    source: Tensor
+    driving: Tensor
+    known: Tensor
+
+    def split(self, size: int) -> list["Alpha"]:
+        """Smaller shares of so many samples."""
+        fields = (self.source, self.driving, self.known)
+        return [Alpha(*parts) for parts in zip(*(x.split(size) for x in fields), strict=True)]
+
+
+@dataclass(frozen=True)
 class Batch:
     """A share of a batch, as stored.
 
     source, driving (another frame of the same clip) and the clip's median: (B, 3, S, S) uint8.
-    still (B,) bool marks clips of a still camera; still_in_whole counts them in the whole batch.
+    still (B,) bool marks samples that m can learn from: of a still camera, or whose alpha is known;
+    still_in_whole counts them in the whole batch. alpha is None where it was not asked for.
     """
 
     source: Tensor
@@ -32,17 +51,20 @@ class Batch:
     median: Tensor
     still: Tensor
     still_in_whole: int
+    alpha: Alpha | None = None
 
     def split(self, parts: int) -> list["Batch"]:
         """As many smaller shares of the same whole, equally large."""
         size = len(self.source) // parts
+        alphas = [None] * parts if self.alpha is None else self.alpha.split(size)
         return [
-            Batch(source, driving, median, still, self.still_in_whole)
-            for source, driving, median, still in zip(
+            replace(self, source=source, driving=driving, median=median, still=still, alpha=alpha)
+            for source, driving, median, still, alpha in zip(
                 self.source.split(size),
                 self.driving.split(size),
                 self.median.split(size),
                 self.still.split(size),
+                alphas,
                 strict=True,
             )
         ]
@@ -59,6 +81,7 @@ class PairSampler:
         batch_size: samples a step; the rest of an epoch that fills no batch is left out.
         repeats: times that each identity is seen in an epoch.
         candidates: pairs drawn, of which the one that changes most is kept.
+        truth: read the true alpha of clips that have it; the order does not depend on it.
         seed: decides the whole order.
         share: of each batch, which is read here; the order does not depend on it.
     Raises:
@@ -72,6 +95,7 @@ class PairSampler:
         batch_size: int,
         repeats: int = 1,
         candidates: int = 1,
+        truth: bool = False,
         seed: int = 0,
         share: Share = WHOLE,
     ) -> None:
@@ -82,6 +106,7 @@ class PairSampler:
         self.batch_size = batch_size
         self.repeats = repeats
         self.candidates = candidates
+        self.truth = truth
         self.seed = seed
         self.share = share
         self.steps_per_epoch = len(self.identities) * repeats // batch_size
@@ -102,15 +127,19 @@ class PairSampler:
         rng = np.random.default_rng([self.seed, epoch, position + 1])
         drawn = [self._draw(self.identities[i], rng) for i in picked]
         rows = self.share.rows(self.batch_size // self.share.count)
-        samples = [_read(clip, pairs) for clip, pairs in drawn[rows]]
-        sources, drivings, medians, still = zip(*samples, strict=True)
+        clips = [clip for clip, _ in drawn[rows]]
+        read = [_read(clip, pairs) for clip, pairs in drawn[rows]]
         return Batch(
-            _stack(sources),
-            _stack(drivings),
-            _stack(medians),
-            torch.tensor(still),
-            sum(clip.still for clip, _ in drawn),
+            _stack([source for _, source, _ in read]),
+            _stack([driving for _, _, driving in read]),
+            _stack([clip.median for clip in clips]),
+            torch.tensor([self._teaches(clip) for clip in clips]),
+            sum(self._teaches(clip) for clip, _ in drawn),
+            _alpha(clips, [pair for pair, _, _ in read]) if self.truth else None,
         )
+
+    def _teaches(self, clip: TrainingClip) -> bool:
+        return clip.still or (self.truth and clip.has_alpha)
 
     def _draw(
         self, clips: list[TrainingClip], rng: np.random.Generator
@@ -121,13 +150,25 @@ class PairSampler:
         return clip, pairs
 
 
-def _read(
-    clip: TrainingClip, pairs: list[np.ndarray]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
-    """The pair of frames that changes most, the clip's median, and whether its camera is still."""
-    read = ((clip.frame(int(i)), clip.frame(int(j))) for i, j in pairs)
-    best = next(read) if len(pairs) == 1 else max(read, key=lambda pair: _change(*pair))
-    return *best, clip.median, clip.still
+Pair = tuple[int, int]
+
+
+def _read(clip: TrainingClip, pairs: list[np.ndarray]) -> tuple[Pair, np.ndarray, np.ndarray]:
+    """The pair of frames that changes most: their numbers, and the frames."""
+    numbers = ((int(i), int(j)) for i, j in pairs)
+    read = (((i, j), clip.frame(i), clip.frame(j)) for i, j in numbers)
+    return next(read) if len(pairs) == 1 else max(read, key=lambda each: _change(each[1], each[2]))
+
+
+def _alpha(clips: list[TrainingClip], pairs: list[Pair]) -> Alpha:
+    """The alpha of the pairs' frames, zero where it is not known."""
+    planes = [
+        [clip.alpha(i) if clip.has_alpha else np.zeros_like(clip.median[..., 0]) for i in pair]
+        for clip, pair in zip(clips, pairs, strict=True)
+    ]
+    stacked = torch.from_numpy(np.array(planes))  # (B, 2, S, S)
+    known = torch.tensor([clip.has_alpha for clip in clips])
+    return Alpha(stacked[:, :1], stacked[:, 1:], known)
 
 
 @contextmanager
@@ -166,5 +207,5 @@ def _change(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.abs(reduced).mean())
 
 
-def _stack(frames: tuple[np.ndarray, ...]) -> Tensor:
+def _stack(frames: list[np.ndarray]) -> Tensor:
     return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)

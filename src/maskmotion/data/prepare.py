@@ -1,16 +1,19 @@
 """Raw footage becomes square training clips of what moves in it.
 
 Footage is decoded twice: as thumbnails, to find its scenes and where they move, and then to cut
-the pieces out. No more than a few dozen frames are held at a time.
+the pieces out. No more than a few dozen frames are held at a time, and where the footage has a true
+alpha, that of one piece.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from maskmotion.data.clips import TRUTH, Clip, alpha_place
 from maskmotion.data.manifest import (
     TOO_SHORT,
     Box,
@@ -27,9 +30,11 @@ from maskmotion.data.manifest import (
 )
 from maskmotion.data.preview_page import SHOWN_FRAMES, save_strip, strip, write_page
 from maskmotion.data.scenes import Spread, centre_square, judge_motion, mark_cuts, thumbnail
+from maskmotion.data.store import require_same_length, require_same_size
 from maskmotion.errors import DataError, InputError, MediaError
 from maskmotion.media import PICTURE_ENDINGS, VIDEO_ENDINGS, VideoInfo, on_white, open_video
 from maskmotion.media.clip_writer import open_clip_writer
+from maskmotion.media.lossless import save_lossless
 
 SEEN_SHARE = 0.04  # of the frames in which a pixel must move to count for the box
 OUTSIDE = 0.02  # of the motion may lie beyond each side of the box
@@ -46,7 +51,8 @@ def prepare_footage(
     Args:
         footage: videos, folders of frames, and folders in which videos are sought.
         out: the folder of clips, new or of an earlier call with the same settings. It also gets
-            manifest.json, preview.html and the page's pictures.
+            manifest.json, preview.html and the page's pictures, and in truth/ the true alpha of
+            clips whose footage has it, of the same frames and square.
         progress: called with what is being done and, in [0, 1], how much of it is.
     Returns:
         All that the folder was made of, and a sentence for each footage with a problem.
@@ -76,7 +82,8 @@ def prepare_footage(
     if not usable:
         raise DataError(f"no footage could be used: {problems[0]}")
     manifest = with_splits(manifest)
-    for left in out.glob("t*/.*.mp4"):  # of a process killed while it wrote
+    # What a process killed while it wrote has left.
+    for left in [*out.glob("t*/.*.mp4"), *out.glob(f"{TRUTH}/*/.*.mkv")]:
         left.unlink()
     for file in usable:
         source = manifest.source_of(file)
@@ -113,7 +120,9 @@ def find_footage(named: Sequence[Path], out: Path) -> list[Path]:
 
 def _videos_in(folder: Path) -> list[Path]:
     seen = [p for p in sorted(folder.rglob("*")) if not _hidden(p.relative_to(folder))]
-    videos = [p for p in seen if p.suffix.lower() in VIDEO_ENDINGS | {".gif"} and p.is_file()]
+    # The truth beside rendered clips is no footage.
+    named = [p for p in seen if p.parent.parent.name != TRUTH]
+    videos = [p for p in named if p.suffix.lower() in VIDEO_ENDINGS | {".gif"} and p.is_file()]
     if not videos and any(p.suffix.lower() in PICTURE_ENDINGS for p in folder.iterdir()):
         return [folder]
     return videos
@@ -128,8 +137,12 @@ def _analysed(
 ) -> tuple[Source, list[str]]:
     """First pass: the pieces of the footage and their squares, and what is odd about it."""
     bytes_, mtime_ns = footage_state(file)
+    alpha = _alpha(file)
     with open_video(file) as video:
         info = video.info
+        if alpha is not None:
+            with open_video(alpha) as truth:
+                require_same_size(file, info, truth.info)
         _require_inside(settings.box, file, info.width, info.height)
         claimed = info.frames or 1
 
@@ -150,6 +163,7 @@ def _analysed(
         width=info.width,
         height=info.height,
         fps=str(info.fps),
+        alpha=alpha is not None,
         pieces=pieces,
     )
     read = pieces[-1].stop
@@ -242,7 +256,12 @@ def _bulk(weights: np.ndarray) -> tuple[float, float]:
 
 def _cut_out(file: Path, source: Source, out: Path, size: int, report: Progress) -> None:
     """Second pass: the clips and the preview's pictures that are not there yet."""
-    with open_video(file) as video:
+    alpha = _alpha(file) if source.alpha else None
+    with open_video(file) as video, ExitStack() as stack:
+        planes = None
+        if alpha is not None:
+            truth = stack.enter_context(open_video(alpha))
+            planes = enumerate(frame.image for frame in truth)
         frames = enumerate(on_white(frame.image, frame.alpha) for frame in video)
         for number, piece in enumerate(source.pieces):
             clip, picture = source.clip(number), source.picture(number)
@@ -253,6 +272,8 @@ def _cut_out(file: Path, source: Source, out: Path, size: int, report: Progress)
             if clip is None:
                 sheet = strip(_first(inside, file), None, [])
             else:
+                if planes is not None:  # first, as a clip that is there is not made again
+                    _write_alpha(_inside(planes, piece), piece, out / clip, size, source)
                 sheet = _write_clip(inside, piece, out / clip, size, Fraction(source.fps))
             save_strip(out / picture, sheet)
 
@@ -279,12 +300,10 @@ def _write_clip(
 ) -> Image.Image:
     """Write a clip; returns its strip for the preview."""
     shown = np.linspace(piece.first, piece.stop - 1, SHOWN_FRAMES).astype(int)
-    left, top, side = piece.box
     squares, whole = [], None
     with open_clip_writer(path, size, fps) as writer:
         for number, frame in frames:
-            cut = Image.fromarray(frame[top : top + side, left : left + side])
-            square = np.asarray(cut.resize((size, size), Image.Resampling.BICUBIC))
+            square = _cut(frame, piece.box, size)
             writer.write(square)
             if number in shown:
                 squares.append(square)
@@ -292,3 +311,23 @@ def _write_clip(
                 whole = frame
     assert whole is not None
     return strip(whole, piece.box, squares)
+
+
+def _write_alpha(
+    planes: Iterator[tuple[int, np.ndarray]], piece: Piece, clip: Path, size: int, source: Source
+) -> None:
+    """Write the true alpha of a clip where training looks for it."""
+    squares = [_cut(plane, piece.box, size)[..., 0] for _, plane in planes]
+    require_same_length(clip, piece.stop - piece.first, len(squares))
+    save_lossless(alpha_place(clip), np.stack(squares), Fraction(source.fps))
+
+
+def _alpha(file: Path) -> Path | None:
+    return Clip(file, "").alpha
+
+
+def _cut(frame: np.ndarray, box: Box, size: int) -> np.ndarray:
+    """The square of a frame that a clip shows: (H, W, 3) uint8 -> (size, size, 3)."""
+    left, top, side = box
+    cut = Image.fromarray(frame[top : top + side, left : left + side])
+    return np.asarray(cut.resize((size, size), Image.Resampling.BICUBIC))

@@ -1,13 +1,17 @@
 """Clips decoded once into memory-mapped uint8 frames, which training reads without decoding.
 
-A stored clip is a .safetensors file: `frames` (T, S, S, 3), `median` (S, S, 3), and as metadata
-`version`, `still`, and whatever its writer wants to remember.
+A stored clip is a .safetensors file: `frames` (T, S, S, 3), `median` (S, S, 3), where it is known
+the true `alpha` (T, S, S), and as metadata `version`, `still`, and whatever its writer wants to
+remember. Readers that know nothing of alpha read the rest, so it is no other version.
 """
 
 import json
+import math
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -17,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from maskmotion.data.motion import is_still_camera
 from maskmotion.durable import write_atomically
 from maskmotion.errors import DataError, MediaError
-from maskmotion.media import on_white, open_video
+from maskmotion.media import VideoInfo, on_white, open_video
 
 MEDIAN_FRAMES = 25
 MIN_FRAMES = 2
@@ -38,7 +42,8 @@ class StoredClip:
     """A decoded clip, read frame by frame from its file without decoding.
 
     identity: clips of one identity are sampled as one; still: the camera does not move, so that
-    |frame - median| shows the object; length: frames; size: their side, px; about: the metadata.
+    |frame - median| shows the object; has_alpha: its true alpha is known; length: frames; size:
+    their side, px; about: the metadata.
 
     Raises:
         BrokenClipError: the file is cut off, damaged, or no stored clip.
@@ -55,6 +60,11 @@ class StoredClip:
             version = int(self.about.get("version", 1))
             if self._file.get_slice("median").get_shape() != [self.size, self.size, 3]:
                 raise KeyError("median")
+            self.has_alpha = "alpha" in self._file.keys()  # noqa: SIM118, it is no mapping
+            if self.has_alpha:
+                self._alpha = self._file.get_slice("alpha")
+                if self._alpha.get_shape() != [self.length, self.size, self.size]:
+                    raise KeyError("alpha")
         except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
             raise BrokenClipError(
                 f"the stored clip {path} is broken ({error}); delete it"
@@ -75,6 +85,10 @@ class StoredClip:
         """Frame number `index`, (S, S, 3) uint8."""
         return self._frames[index]
 
+    def alpha(self, index: int) -> np.ndarray:
+        """True alpha of a frame, (S, S) uint8, 255 = foreground; only where `has_alpha`."""
+        return self._alpha[index]
+
 
 def square(image: np.ndarray, size: int) -> np.ndarray:
     """Centre crop to a square and resize with a low-pass: (H, W, 3) uint8 -> (size, size, 3)."""
@@ -92,6 +106,7 @@ def store_clip(
     size: int,
     path: Path,
     *,
+    alpha: Path | None = None,
     about: dict[str, str] | None = None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> None:
@@ -101,17 +116,24 @@ def store_clip(
         source: what `open_video` reads.
         size: side of the stored square frames, px.
         path: the file; it appears complete or not at all.
+        alpha: a grey video of its true alpha, frame by frame; cropped and resized as its frames.
         about: more metadata to keep.
         stopped: asked before each frame; once it says yes, nothing is written.
     Raises:
-        MediaError: the clip cannot be read, or is too short.
+        MediaError: the clip or its alpha cannot be read, they do not fit together, or it is too
+            short.
         DataError: the disk is too full, or cannot be written.
     """
-    with open_video(source, threads=1) as video:
-        _require_room(path.parent, (video.info.frames or 0) * size * size * 3)
+    with open_video(source, threads=1) as video, ExitStack() as stack:
+        planes = None
+        if alpha is not None:
+            truth = stack.enter_context(open_video(alpha, threads=1))
+            require_same_size(source, video.info, truth.info)
+            planes = (square(f.image, size)[..., 0] for f in truth if not _halted(stopped))
+        _require_room(path.parent, (video.info.frames or 0) * size * size * (4 if alpha else 3))
         frames = (square(on_white(f.image, f.alpha), size) for f in video if not _halted(stopped))
         try:
-            write_atomically(path, lambda p: _write(p, frames, source, size, about or {}))
+            write_atomically(path, lambda p: _write(p, frames, planes, source, size, about or {}))
         except OSError as error:
             raise DataError(f"{path} cannot be written ({error.strerror}); {NO_ROOM}") from None
 
@@ -143,6 +165,32 @@ def require_length(source: Path, length: int) -> None:
         raise MediaError(f"{source} has {length} frame; a clip needs at least {MIN_FRAMES}")
 
 
+def require_same_size(source: Path, info: VideoInfo, truth: VideoInfo) -> None:
+    """Refuse an alpha of other pixels than the clip's.
+
+    Raises:
+        MediaError: their sizes differ.
+    """
+    if (info.width, info.height) != (truth.width, truth.height):
+        raise MediaError(
+            f"{truth.path} has {truth.width}x{truth.height} px, but {source} "
+            f"{info.width}x{info.height}; make both of the same frames, or remove the former"
+        )
+
+
+def require_same_length(source: Path, length: int, planes: int) -> None:
+    """Refuse an alpha of more or fewer frames than the clip's.
+
+    Raises:
+        MediaError: their lengths differ.
+    """
+    if planes != length:
+        raise MediaError(
+            f"the true alpha of {source} has {planes} frames, but the clip {length}; make both of "
+            "the same frames, or remove the former"
+        )
+
+
 class StoppedError(Exception):
     """Whoever asked for a clip does not want it any more."""
 
@@ -160,38 +208,49 @@ def _require_room(folder: Path, frames_bytes: int) -> None:
 
 
 def _write(
-    path: Path, frames: Iterator[np.ndarray], source: Path, size: int, about: dict[str, str]
+    path: Path,
+    frames: Iterator[np.ndarray],
+    planes: Iterator[np.ndarray] | None,
+    source: Path,
+    size: int,
+    about: dict[str, str],
 ) -> None:
     """The header comes first in the file, but only the last frame tells what stands in it."""
-    length = 0
     with path.open("wb") as file:
         file.write(bytes(HEADER_BYTES))
-        for frame in frames:
-            file.write(np.ascontiguousarray(frame).data)
-            length += 1
+        length = _append(file, frames)
         require_length(source, length)
         file.flush()
-        shape = (length, size, size, 3)
-        written = np.memmap(path, np.uint8, "r", HEADER_BYTES, shape)
+        shapes: dict[str, tuple[int, ...]] = {"frames": (length, size, size, 3)}
+        written = np.memmap(path, np.uint8, "r", HEADER_BYTES, shapes["frames"])
         median, still = summary(written[spread(length)])
-        file.write(np.ascontiguousarray(median).data)
+        if planes is not None:
+            require_same_length(source, length, _append(file, planes))
+            shapes["alpha"] = (length, size, size)
+        _append(file, [median])
+        shapes["median"] = median.shape
         about = {"version": str(STORE_VERSION), "still": "yes" if still else "no"} | about
         file.seek(0)
-        file.write(_header(shape, about))
+        file.write(_header(shapes, about))
 
 
-def _header(shape: tuple[int, ...], about: dict[str, str]) -> bytes:
-    """The safetensors header, filled up with spaces to HEADER_BYTES."""
-    end = int(np.prod(shape))
-    entries = {
-        "__metadata__": about,
-        "frames": {"dtype": "U8", "shape": shape, "data_offsets": [0, end]},
-        "median": {
-            "dtype": "U8",
-            "shape": shape[1:],
-            "data_offsets": [end, end + int(np.prod(shape[1:]))],
-        },
-    }
+def _append(file: BinaryIO, pictures: Iterable[np.ndarray]) -> int:
+    """Write pictures one behind the other; returns how many they were."""
+    count = 0
+    for picture in pictures:
+        file.write(np.ascontiguousarray(picture).data)
+        count += 1
+    return count
+
+
+def _header(shapes: dict[str, tuple[int, ...]], about: dict[str, str]) -> bytes:
+    """The safetensors header of uint8 tensors in this order, filled up to HEADER_BYTES."""
+    entries: dict[str, object] = {"__metadata__": about}
+    begin = 0
+    for name, shape in shapes.items():
+        end = begin + math.prod(shape)
+        entries[name] = {"dtype": "U8", "shape": shape, "data_offsets": [begin, end]}
+        begin = end
     room = HEADER_BYTES - 8
     text = json.dumps(entries).encode()
     assert len(text) <= room

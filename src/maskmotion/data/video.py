@@ -10,7 +10,16 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from maskmotion.data.store import NO_ROOM, STORE_VERSION, require_length, spread, square, summary
+from maskmotion.data.store import (
+    NO_ROOM,
+    STORE_VERSION,
+    require_length,
+    require_same_length,
+    require_same_size,
+    spread,
+    square,
+    summary,
+)
 from maskmotion.durable import write_atomically
 from maskmotion.errors import DataError
 from maskmotion.media import FrameIndex, FrameReader, VideoInfo, index_frames, on_white
@@ -72,24 +81,33 @@ class OpenVideos:
 class VideoClip:
     """A video file that is read like a `StoredClip`, with the same frames bit for bit.
 
-    identity, still, length and size are those of `StoredClip`.
+    identity, still, has_alpha, length and size are those of `StoredClip`.
 
     Args:
         source: the video file.
         path: its index, as `index_clip` wrote it.
         identity: clips of one identity are sampled as one.
         videos: where the file stays open.
+        alpha: the grey video of its true alpha, at the same size.
     Raises:
         DataError: the index is broken.
+        MediaError: the alpha is of other frames.
     """
 
-    def __init__(self, source: Path, path: Path, identity: str, videos: OpenVideos) -> None:
+    def __init__(
+        self,
+        source: Path,
+        path: Path,
+        identity: str,
+        videos: OpenVideos,
+        alpha: "VideoClip | None" = None,
+    ) -> None:
         try:
             self._file = safe_open(path, framework="np")
             about = self._file.metadata()
             self.still = about["still"] == "yes"
             width, height = int(about["width"]), int(about["height"])
-            alpha = about["alpha"] == "yes"
+            transparent = about["alpha"] == "yes"
             matrix, times, fingerprints, keys = map(
                 self._file.get_tensor, ("matrix", "times", "fingerprints", "keys")
             )
@@ -98,9 +116,14 @@ class VideoClip:
             raise DataError(f"the index {path} is broken ({error}); delete it") from None
         self.length = len(times)
         self.identity = identity
-        info = VideoInfo(source, width, height, DEFAULT_FPS, len(times), None, False, alpha)
+        info = VideoInfo(source, width, height, DEFAULT_FPS, len(times), None, False, transparent)
         self._index = FrameIndex(info, matrix, times, fingerprints, keys)
         self._videos = videos
+        self._alpha = alpha
+        self.has_alpha = alpha is not None
+        if alpha is not None:
+            require_same_size(source, info, alpha._index.info)
+            require_same_length(source, self.length, alpha.length)
 
     @property
     def median(self) -> np.ndarray:
@@ -115,6 +138,15 @@ class VideoClip:
         """
         with self._videos.reader(self._index) as reader:
             return square(on_white(*reader.frame(index)), self.size)
+
+    def alpha(self, index: int) -> np.ndarray:
+        """True alpha of a frame, (S, S) uint8, 255 = foreground; only where `has_alpha`.
+
+        Raises:
+            MediaError: the file is gone, or not what was indexed.
+        """
+        assert self._alpha is not None
+        return self._alpha.frame(index)[..., 0]
 
 
 def index_clip(source: Path, size: int, path: Path) -> bool:

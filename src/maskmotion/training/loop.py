@@ -105,6 +105,7 @@ def train(
             batch_size=config.schedule.batch_size,
             repeats=config.data.repeats,
             candidates=config.data.pair_candidates,
+            truth=config.motion.truth,
             seed=config.seed,
             share=Share(world.rank, world.size),
         )
@@ -193,7 +194,20 @@ def _stored(
     moving = sum(not clip.still for clip in clips)
     if moving:
         watcher.message(f"{moving} of {len(clips)} {split} clips have a moving camera")
+    if split == "train":
+        _tell_of_alpha(clips, config, watcher)
     return clips
+
+
+def _tell_of_alpha(clips: list[TrainingClip], config: TrainConfig, watcher: Watcher) -> None:
+    count = sum(clip.has_alpha for clip in clips)
+    if config.motion.truth:
+        watcher.message(f"m learns the true alpha of {count} of {len(clips)} train clips")
+    elif count and config.motion.weight > 0:
+        watcher.message(
+            f"{count} of {len(clips)} train clips have a true alpha, which motion.truth=true would "
+            "teach m instead of what moves"
+        )
 
 
 def _prepared(batch: Batch, state: TrainingState, device: torch.device) -> list[Sample]:
@@ -246,6 +260,8 @@ def _note_clips(state: TrainingState, clips: list[TrainingClip], watcher: Watche
         DataError: the processes of a run have different clips.
     """
     listed = repr([(Path(clip.identity).name, clip.length) for clip in clips])
+    if state.config.motion.truth:
+        listed += repr([clip.has_alpha for clip in clips])
     digest = hashlib.sha256(listed.encode()).hexdigest()
     world = state.world
     if world.size > 1 and world.any(digest != world.from_first({"clips": digest})["clips"]):

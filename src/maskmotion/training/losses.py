@@ -72,16 +72,17 @@ def mean_difference(a: Tensor, b: Tensor) -> Tensor:
 def motion_loss(
     logits: Tensor, target: Tensor, still: Tensor, still_mean: float | None = None
 ) -> Tensor:
-    """Cross-entropy between m's output before the zero padding and what moves.
+    """Cross-entropy between m's output before the zero padding and what it is to find.
 
     Args:
         logits: (B, 1, h, w) of m over the temperature; h, w may lack the masks' border.
-        target: (B, 1, H, W) `motion_target` at the frame's size.
-        still: (B,) bool; samples of a moving camera count nothing.
-        still_mean: still samples that each share of the whole batch has on average, where this is
+        target: (B, 1, H, W) in [0, 1] at the frame's size: `motion_target`, or the true alpha.
+        still: (B,) bool, where the target holds; samples of a moving camera without alpha count
+            nothing.
+        still_mean: such samples that each share of the whole batch has on average, where this is
             one of several; None counts them here.
     Returns:
-        Scalar mean over the still samples (0 where there are none); the mean over all shares is
+        Scalar mean over these samples (0 where there are none); the mean over all shares is
         that of the whole batch.
     """
     wanted = reduced_target(target, logits)

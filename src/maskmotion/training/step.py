@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from maskmotion.config import TrainConfig
 from maskmotion.data.augment import apply_jitter, jitter_matrix, random_flip
@@ -13,6 +14,7 @@ from maskmotion.data.motion import motion_target
 from maskmotion.data.pairs import Batch
 from maskmotion.models.animator import TrainingForward, small
 from maskmotion.models.draws import WHOLE, Draws, Share
+from maskmotion.models.mask import MASK_REDUCTION
 from maskmotion.training.losses import PerceptualLoss, motion_loss, reduced_target
 from maskmotion.training.state import TrainingState, generator_for
 
@@ -24,9 +26,10 @@ class Sample:
     """A share of a batch, ready for the networks.
 
     source, driving and target (driving's frame in source's colours): (B, 3, S, S) in [0, 1].
-    motion: soft motion targets of source and driving, (B, 1, S, S) in [0, 1]; still (B,) marks
-    where they hold, and still_mean is how many such samples the whole batch has for each of its
-    shares.
+    motion: what m is to find in source and driving, (B, 1, S, S) in [0, 1]: the true alpha where
+    known (B,) says so, else the soft motion target. still (B,) marks where it holds, and
+    still_mean is how many such samples the whole batch has for each of its shares. known is None
+    where alpha is not learned.
     """
 
     source: Tensor
@@ -36,6 +39,7 @@ class Sample:
     still: Tensor
     still_mean: float
     share: Share = WHOLE
+    known: Tensor | None = None
 
 
 def prepare(
@@ -46,12 +50,19 @@ def prepare(
     Source: docs/method.md, Data flow: jitter of each frame, horizontal flip.
     """
     draws = Draws(generator_for(device, config.seed, "augment", step), share)
-    frames = tuple(
-        x.to(device, non_blocking=True).float() / 255
-        for x in (batch.source, batch.driving, batch.median)
-    )
-    source, driving, median = random_flip(frames, draws)
+    alpha = batch.alpha
+    stored = [batch.source, batch.driving, batch.median]
+    stored += [alpha.source, alpha.driving] if alpha else []
+    pictures = tuple(x.to(device, non_blocking=True).float() / 255 for x in stored)
+    source, driving, median, *alphas = random_flip(pictures, draws)
     motion = motion_target(source, median), motion_target(driving, median)
+    known = alpha.known.to(device) if alpha else None
+    if known is not None:
+        of_source, of_driving = (
+            torch.where(known[:, None, None, None], true, moving)
+            for true, moving in zip(alphas, motion, strict=True)
+        )
+        motion = of_source, of_driving
     strength = config.data.jitter
     of_source = jitter_matrix(len(source), strength, draws)
     of_driving = jitter_matrix(len(source), strength, draws)
@@ -63,6 +74,7 @@ def prepare(
         still=batch.still.to(device),
         still_mean=batch.still_in_whole / share.count,
         share=share,
+        known=known,
     )
 
 
@@ -81,7 +93,7 @@ def autocast(config: TrainConfig, device: torch.device) -> torch.autocast:
 
 
 def mask_step(state: TrainingState, samples: Sequence[Sample]) -> dict[str, float]:
-    """Train m on what moves, and r on its masks, at a small part of a whole step's cost.
+    """Train m on what moves or the true alpha, and r, at a small part of a whole step's cost.
 
     Args:
         samples: the shares of one batch that this process works on.
@@ -140,7 +152,7 @@ def _backward_masks(state: TrainingState, sample: Sample, shares: int) -> Number
         )
     losses = {
         "motion": weighted_motion_loss(state.config, sample, source_logits, driving_logits),
-        "refiner": refiner_loss(state.config, refined, driving_mask),
+        "refiner": refiner_loss(state.config, refined, refiner_target(sample, driving_mask)),
     }
     return _backward(losses, shares) | _statistics(state, sample, driving_logits)
 
@@ -166,7 +178,8 @@ def _backward_main(
             "high_res": loss(forward.high_res, target),
         }
         if forward.refined_mask is not None:
-            losses["refiner"] = refiner_loss(config, forward.refined_mask, forward.driving_mask)
+            wanted = refiner_target(sample, forward.driving_mask)
+            losses["refiner"] = refiner_loss(config, forward.refined_mask, wanted)
         if config.motion.weight > 0:
             losses["motion"] = weighted_motion_loss(
                 config, sample, forward.source_logits, forward.driving_logits
@@ -197,15 +210,30 @@ def _perturbation(state: TrainingState, sample: Sample) -> Draws:
     return Draws(generator, sample.share)
 
 
-def refiner_loss(config: TrainConfig, refined: Tensor, driving_mask: Tensor) -> Tensor:
-    """Weighted L1 between r's mask and the one that was perturbed, which gets no gradient."""
-    return config.loss.refiner * (refined - driving_mask.detach()).float().abs().mean()
+def refiner_target(sample: Sample, driving_mask: Tensor) -> Tensor:
+    """What r is to find: the mask that was perturbed, or the true alpha, which m's mask only nears.
+
+    Args:
+        sample: the share.
+        driving_mask: (B, 1, h, w) of m.
+    Returns:
+        (B, 1, h, w) in [0, 1].
+    """
+    if sample.known is None:
+        return driving_mask
+    true = F.avg_pool2d(sample.motion[1], MASK_REDUCTION)
+    return torch.where(sample.known[:, None, None, None], true, driving_mask)
+
+
+def refiner_loss(config: TrainConfig, refined: Tensor, wanted: Tensor) -> Tensor:
+    """Weighted L1 between r's mask and what it is to find, which gets no gradient."""
+    return config.loss.refiner * (refined - wanted.detach()).float().abs().mean()
 
 
 def weighted_motion_loss(
     config: TrainConfig, sample: Sample, source_logits: Tensor, driving_logits: Tensor
 ) -> Tensor:
-    """The motion loss of both frames under its weight."""
+    """The loss of m's masks of both frames under its weight."""
     of_source, of_driving = (
         motion_loss(logits, target, sample.still, sample.still_mean)
         for logits, target in zip((source_logits, driving_logits), sample.motion, strict=True)
@@ -260,7 +288,7 @@ def with_mask_numbers(numbers: dict[str, float]) -> dict[str, float]:
         The other numbers, and mask_mean: mean value; mask_motion_iou: overlap of mask > threshold
         with moving pixels; mask_sign: mean over moving minus mean over still pixels, or where no
         camera stands still or nothing or all moves, centre minus border; positive where 1 means
-        foreground.
+        foreground. Where the true alpha is learned, its foreground stands for what moves.
     """
     names = ("moving", "resting", "inner", "outer")
     total = {name: numbers.pop(f"sum_{name}") for name in names}
