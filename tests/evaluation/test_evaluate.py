@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,16 @@ from tiny import tiny_animator
 from maskmotion.data.pack import pack_clips
 from maskmotion.errors import DataError
 from maskmotion.evaluation import protocols
-from maskmotion.evaluation.cases import Batch, RenderedCase, SameClip, evaluation_clips
-from maskmotion.evaluation.evaluate import evaluate
+from maskmotion.evaluation.cases import (
+    Batch,
+    RenderedCase,
+    SameClip,
+    crossed,
+    evaluation_clips,
+    on_backgrounds,
+)
+from maskmotion.evaluation.evaluate import Tools, evaluate
+from maskmotion.evaluation.lpips import LPIPS
 from maskmotion.evaluation.measures import L1_CHANGED, Measure, Output, against
 from maskmotion.evaluation.protocols import (
     REPEAT,
@@ -30,6 +39,8 @@ from maskmotion.evaluation.protocols import (
     repeated,
 )
 from maskmotion.evaluation.results import Estimate, Metric, Report, Row, Table
+from maskmotion.inference.engine import fast
+from maskmotion.media import save_png
 from maskmotion.models.animator import Animator
 from maskmotion.synth.people.truth import read_truth
 
@@ -42,21 +53,16 @@ def model() -> Animator:
     return tiny_animator(image_size=SIZE)
 
 
-def target(batch: Batch) -> torch.Tensor:
-    assert batch.target is not None
-    return batch.target
-
-
 def offset_protocol(folder: Path, offset: Callable[[Batch], float]) -> Protocol:
     """A "model" that shows the truth, each frame off by a known step."""
     task = Task(
         *("task", "", {REPEAT: REPEATED, FORM: Form("model", "", rivals=(REPEAT,))}),
-        (*against(target, "the truth")[:3], L1_CHANGED),
+        (*against(attrgetter("target"), "the truth")[:3], L1_CHANGED),
         {"source": lambda batch: batch.source},
     )
 
     def perform(run: Run, batch: Batch) -> Shown:
-        return {"task": {FORM: Output(target(batch) + offset(batch))}}
+        return {"task": {FORM: Output(batch.target + offset(batch))}}
 
     return Protocol(
         "reconstruction",
@@ -267,6 +273,40 @@ def test_reconstruction_runs_the_networks_both_ways(
     for name, picture in expected.items():
         error = float((picture - batch.driving).abs().mean())
         assert row(report.tables[0], name).values["l1"].mean == pytest.approx(error, rel=1e-5)
+
+
+@pytest.fixture(params=["reconstruction", "cross", "truth", "background"])
+def any_protocol(
+    request: pytest.FixtureRequest, write_clips: WriteClips, truth_set: Path, tmp_path: Path
+) -> Protocol:
+    clips = evaluation_clips(write_clips(2, 9))
+    if request.param == "truth":
+        return protocols.truth([RenderedCase(read_truth(truth_set)[0])])
+    if request.param == "cross":
+        return protocols.cross(crossed(clips))
+    if request.param == "background":
+        save_png(tmp_path / "scene.png", moving_square(7, 1)[0])
+        return protocols.background(on_backgrounds(clips, tmp_path / "scene.png"))
+    return protocols.reconstruction([SameClip(clip) for clip in clips])
+
+
+def figures(report: Report) -> dict[tuple[str, str, str], float]:
+    """(Table, contender, metric) -> mean."""
+    return {
+        (table.title, row.contender.name, metric): value.mean
+        for table in report.tables
+        for row in table.rows
+        for metric, value in row.values.items()
+    }
+
+
+def test_an_engine_has_the_figures_of_its_model(any_protocol: Protocol, model: Animator) -> None:
+    tools = Tools(LPIPS())
+    plain, engine = (
+        figures(evaluate({"m": runs}, any_protocol, every=4, tools=tools))
+        for runs in (model, fast(model))
+    )
+    assert plain == pytest.approx(engine, rel=1e-3, abs=1e-4)
 
 
 def test_scale_reaches_the_networks(write_clips: WriteClips, model: Animator) -> None:

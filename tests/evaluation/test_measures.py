@@ -1,6 +1,7 @@
 """Each measure on pictures made by hand: the right pixels decide, and no others."""
 
 from collections.abc import Callable
+from operator import attrgetter
 
 import pytest
 import torch
@@ -72,14 +73,7 @@ def seen(picture: Tensor, mask: Tensor | None = None, **known: Tensor) -> Seen:
     return Seen(batch, Output(picture, mask), **subjects | rest)
 
 
-def target(batch: Batch) -> Tensor:
-    assert batch.target is not None
-    return batch.target
-
-
-def swapped(batch: Batch) -> Tensor:
-    assert batch.swapped is not None
-    return batch.swapped
+target, swapped = attrgetter("target"), attrgetter("swapped")
 
 
 def grey_levels(error: Tensor) -> float:

@@ -1,5 +1,5 @@
+import hashlib
 from pathlib import Path
-from urllib.error import URLError
 
 import pytest
 import torch
@@ -127,25 +127,34 @@ def test_broken_files_are_refused(tmp_path: Path, name: str) -> None:
         load_vgg((1,), tmp_path / name)
 
 
-def test_without_a_file_the_weights_are_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+@pytest.fixture
+def online(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The address names this file, and what is downloaded is kept in a folder of the test."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "kept"))
+    served = tmp_path / "served.pth"
+    torch.save(random_weights(0), served)
+    digest = hashlib.sha256(served.read_bytes()).hexdigest()
+    monkeypatch.setattr(vgg, "WEIGHTS_URL", served.as_uri())
+    monkeypatch.setattr(vgg, "WEIGHTS_DOWNLOAD", f"vgg19-{digest[:8]}.pth")
+    return served
 
-    def download(url: str, **_: object) -> dict[str, Tensor]:
-        asked.append(url)
-        return random_weights(0)
 
-    monkeypatch.setattr(vgg, "load_state_dict_from_url", download)
-    model = load_vgg((1,))
-    assert torch.equal(model.features[0].weight, random_weights(0)["features.0.weight"])
-    assert asked == ["https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"]
+def test_without_a_file_the_weights_are_downloaded_once(online: Path) -> None:
+    for _ in range(2):
+        model = load_vgg((1,))
+        assert torch.equal(model.features[0].weight, random_weights(0)["features.0.weight"])
+        online.unlink(missing_ok=True)
 
 
-def test_a_failed_download_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    def download(url: str, **_: object) -> dict[str, Tensor]:
-        raise URLError("no route to host")
+def test_a_failed_download_says_what_to_do(online: Path) -> None:
+    online.unlink()
+    with pytest.raises(ConfigError, match=r"VGG-19 weights .* from file:.*--vgg-weights FILE"):
+        load_vgg((1,))
 
-    monkeypatch.setattr(vgg, "load_state_dict_from_url", download)
-    with pytest.raises(ConfigError, match=r"no route to host.*--vgg-weights FILE"):
+
+def test_a_download_of_something_else_is_refused(online: Path) -> None:
+    torch.save(random_weights(2), online)
+    with pytest.raises(ConfigError, match="invalid hash value"):
         load_vgg((1,))
 
 

@@ -1,18 +1,14 @@
 """LPIPS v0.1 with AlexNet, frozen: how different two pictures look."""
 
-import pickle
-import sys
-from contextlib import redirect_stdout
-from http.client import HTTPException
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.hub import get_dir, load_state_dict_from_url
 
 from maskmotion.errors import ConfigError, ShapeError
+from maskmotion.pretrained import fetch_tensors, missing_tensors, read_tensors
 
+NAME = "LPIPS weights"
 ALEXNET_URL = "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"
 HEADS_URL = (
     "https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/master"
@@ -74,20 +70,10 @@ class LPIPS(nn.Module):
         Raises:
             ShapeError: the pictures differ in shape, have no three channels or are too small.
         """
-        shape = picture.shape
-        fits = len(shape) == 4 and shape[1] == 3 and min(shape[-2:]) >= MIN_SIDE_PX
-        if not fits or truth.shape != shape:
-            raise ShapeError(
-                "LPIPS compares pictures of one shape (B, 3, H, W), at least "
-                f"{MIN_SIDE_PX} px a side, not {tuple(shape)} with {tuple(truth.shape)}"
-            )
-        distance = picture.new_zeros(len(picture))
-        layers = zip(self._directions(picture), self._directions(truth), strict=True)
-        for head, (one, other) in zip(self.alex.values(), layers, strict=True):
-            distance = distance + ((one - other).square() * head).sum(1).mean((1, 2))
-        return distance
+        _check_shapes(picture, truth)
+        return self.distance(self.directions(picture), self.directions(truth))
 
-    def _directions(self, picture: Tensor) -> list[Tensor]:
+    def directions(self, picture: Tensor) -> list[Tensor]:
         """Features after each ReLU, (B, C, H/k, W/k), of length 1 over channels."""
         x = (2 * picture - 1 - self.shift) / self.scale
         found = []
@@ -96,6 +82,43 @@ class LPIPS(nn.Module):
             if isinstance(block, nn.ReLU):
                 found.append(x / (x.norm(dim=1, keepdim=True) + EPSILON))
         return found
+
+    def distance(self, directions: list[Tensor], others: list[Tensor]) -> Tensor:
+        """(B,) distances of two pictures by their `directions`."""
+        distance = directions[0].new_zeros(len(directions[0]))
+        for head, one, other in zip(self.alex.values(), directions, others, strict=True):
+            distance = distance + ((one - other).square() * head).sum(1).mean((1, 2))
+        return distance
+
+
+class TruthOnce:
+    """LPIPS that looks at a truth once, however many pictures in a row are compared with it.
+
+    Args:
+        lpips: stays as it is meanwhile.
+    """
+
+    def __init__(self, lpips: LPIPS) -> None:
+        self._lpips = lpips
+        self._truth: Tensor | None = None
+        self._directions: list[Tensor] = []
+
+    def __call__(self, picture: Tensor, truth: Tensor) -> Tensor:
+        """As `LPIPS.forward`; a truth is known again as the same tensor, not by its values."""
+        _check_shapes(picture, truth)
+        if truth is not self._truth:
+            self._truth, self._directions = truth, self._lpips.directions(truth)
+        return self._lpips.distance(self._lpips.directions(picture), self._directions)
+
+
+def _check_shapes(picture: Tensor, truth: Tensor) -> None:
+    shape = picture.shape
+    fits = len(shape) == 4 and shape[1] == 3 and min(shape[-2:]) >= MIN_SIDE_PX
+    if not fits or truth.shape != shape:
+        raise ShapeError(
+            "LPIPS compares pictures of one shape (B, 3, H, W), at least "
+            f"{MIN_SIDE_PX} px a side, not {tuple(shape)} with {tuple(truth.shape)}"
+        )
 
 
 def load_lpips(weights: Path | None = None) -> LPIPS:
@@ -110,15 +133,13 @@ def load_lpips(weights: Path | None = None) -> LPIPS:
     """
     model = LPIPS()
     stored = _read_folder(Path(weights)) if weights is not None else _download()
-    wanted = model.state_dict()
-    shapes = {key: getattr(tensor, "shape", None) for key, tensor in stored.items()}
-    missing = [key for key in wanted if shapes.get(key) != wanted[key].shape]
-    if missing:
+    if missing := missing_tensors(model, stored):
+        shape = tuple(model.state_dict()[missing[0]].shape)
         raise ConfigError(
             f"the LPIPS weights {weights or 'that were downloaded'} have no {missing[0]} of shape "
-            f"{tuple(wanted[missing[0]].shape)}; give AlexNet's features and the heads for AlexNet"
+            f"{shape}; give AlexNet's features and the heads for AlexNet"
         )
-    model.load_state_dict({key: stored[key] for key in wanted})
+    model.load_state_dict({key: stored[key] for key in model.state_dict()})
     return model
 
 
@@ -137,18 +158,7 @@ def _read_first(folder: Path, names: tuple[str, ...]) -> dict[str, Tensor]:
             f"the folder of LPIPS weights {folder} holds neither {' nor '.join(names)}; "
             f"{_how_to_fetch()}"
         )
-    path = present[0]
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        stored = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:  # torch's own words are long, and advise what is not safe
-        stored = None
-    except Exception as error:
-        raise ConfigError(f"the LPIPS weights {path} cannot be read ({error})") from None
-    if not isinstance(stored, dict):
-        raise ConfigError(f"the LPIPS weights {path} cannot be read (no file of tensors)")
-    return stored
+    return read_tensors(present[0], NAME)
 
 
 def _renamed(heads: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -160,25 +170,9 @@ def _renamed(heads: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _download() -> dict[str, Tensor]:
-    alexnet = _fetch(ALEXNET_URL, ALEXNET_DOWNLOAD)
-    return alexnet | _renamed(_fetch(HEADS_URL, HEADS_DOWNLOAD))
-
-
-def _fetch(url: str, name: str) -> dict[str, Tensor]:
-    try:
-        with redirect_stdout(sys.stderr):  # torch announces the download
-            return load_state_dict_from_url(
-                url, map_location="cpu", check_hash=True, file_name=name, weights_only=True
-            )
-    except (pickle.UnpicklingError, EOFError):
-        path = Path(get_dir()) / "checkpoints" / name
-        raise ConfigError(
-            f"the LPIPS weights {path} are damaged; delete that file, and it is fetched again"
-        ) from None
-    except (OSError, HTTPException, RuntimeError) as error:  # RuntimeError: another hash
-        raise ConfigError(
-            f"the LPIPS weights could not be downloaded from {url} ({error}); {_how_to_fetch()}"
-        ) from None
+    alexnet = fetch_tensors(ALEXNET_URL, ALEXNET_DOWNLOAD, NAME, _how_to_fetch())
+    heads = fetch_tensors(HEADS_URL, HEADS_DOWNLOAD, NAME, _how_to_fetch())
+    return alexnet | _renamed(heads)
 
 
 def _how_to_fetch() -> str:

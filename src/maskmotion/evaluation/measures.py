@@ -12,7 +12,6 @@ from torch import Tensor
 
 from maskmotion.evaluation import metrics
 from maskmotion.evaluation.cases import Batch
-from maskmotion.evaluation.lpips import LPIPS
 from maskmotion.evaluation.results import Metric
 
 FAR = 1 / 12  # from the subject on, no outline is in doubt
@@ -46,7 +45,8 @@ class Seen:
         core: where it is for all of them.
         before: (B, 3, S, S), the contender's picture at the frame before; NaN at the first frame.
         background: what no subject covers, nor did at the frame before.
-        lpips: None where it is not measured.
+        lpips: of pictures and their truths, (B, 3, S, S) each, -> (B,); None where it is not
+            measured.
     """
 
     batch: Batch
@@ -55,7 +55,7 @@ class Seen:
     driving_subject: Tensor | None = None
     subject: Tensor | None = None
     core: Tensor | None = None
-    lpips: LPIPS | None = None
+    lpips: Callable[[Tensor, Tensor], Tensor] | None = None
     before: Tensor | None = None
     background: Tensor | None = None
 

@@ -160,10 +160,10 @@ def reconstruction(cases: Sequence[Case]) -> Protocol:
     )
 
     def perform(run: Run, batch: Batch) -> Shown:
-        same = run.model.reconstruct(run.state, batch.driving)
-        mask = run.mask(same.driving_mask)
-        cover = large(same.driving_mask)
         moved = run.animate(batch)
+        # As Animator.reconstruct, which would compute the driver's mask again.
+        same = run.model.paint(run.state, moved.driving_mask)
+        mask, cover = run.mask(moved.driving_mask), large(moved.driving_mask)
         return {
             SAME: {
                 RECONSTRUCTED: Output(same.high_res, mask),
@@ -187,17 +187,26 @@ def reconstruction(cases: Sequence[Case]) -> Protocol:
 
 MOVED_PASTED = "animated, pasted on the source by its mask"
 CROSSED = "In another's motion"
+MOVED_FORMS = {
+    REPEAT: REPEATED,
+    MOVED_PASTED: Form(
+        "baseline", "the animated picture inside its mask, the source outside", role="paste"
+    ),
+    ANIMATED: Form("model", "as users run it", rivals=(REPEAT, MOVED_PASTED)),
+}
+
+
+def _moves(run: Run, moved: Animation, source: Tensor) -> dict[str, Output]:
+    """An animation, and pasted on its source (1, 3, S, S)."""
+    mask, alpha = run.mask(moved.refined_mask), large(moved.refined_mask)
+    return {
+        ANIMATED: Output(moved.high_res, mask),
+        MOVED_PASTED: Output(pasted(moved.high_res, alpha, source), mask),
+    }
 
 
 def cross(cases: Sequence[Case]) -> Protocol:
     """Sources in the motion of other identities; there is no truth."""
-    forms = {
-        REPEAT: REPEATED,
-        MOVED_PASTED: Form(
-            "baseline", "the animated picture inside its mask, the source outside", role="paste"
-        ),
-        ANIMATED: Form("model", "as users run it", rivals=(REPEAT, MOVED_PASTED)),
-    }
     columns = (
         measures.BACKGROUND_KEPT,
         measures.FLICKER,
@@ -209,18 +218,10 @@ def cross(cases: Sequence[Case]) -> Protocol:
         "picture; a subject is where the mask generator of any of the models finds it, in every "
         "contender's pictures."
     )
-    task = Task(CROSSED, about, forms, columns, SEEN, subject="output", faces="driving")
+    task = Task(CROSSED, about, MOVED_FORMS, columns, SEEN, subject="output", faces="driving")
 
     def perform(run: Run, batch: Batch) -> Shown:
-        moved = run.animate(batch)
-        mask = run.mask(moved.refined_mask)
-        on_source = pasted(moved.high_res, large(moved.refined_mask), batch.source)
-        return {
-            CROSSED: {
-                ANIMATED: Output(moved.high_res, mask),
-                MOVED_PASTED: Output(on_source, mask),
-            }
-        }
+        return {CROSSED: _moves(run, run.animate(batch), batch.source)}
 
     return Protocol(
         "cross",
@@ -262,12 +263,7 @@ def _swaps(run: Run, moved: Animation, background: Tensor) -> dict[str, Output]:
 
 def truth(cases: Sequence[Case]) -> Protocol:
     """Rendered people: this person doing that motion, which was rendered too."""
-    moved_forms = {
-        REPEAT: REPEATED,
-        MOVED_PASTED: Form(
-            "baseline", "the animated picture inside its mask, the source outside", role="paste"
-        ),
-        ANIMATED: Form("model", "as users run it", rivals=(REPEAT, MOVED_PASTED)),
+    moved_forms = MOVED_FORMS | {
         TRUE_PASTED: Form(
             "bound",
             "the animated picture inside the true alpha, the true empty scene, without shadow, "
@@ -299,18 +295,13 @@ def truth(cases: Sequence[Case]) -> Protocol:
 
     def perform(run: Run, batch: Batch) -> Shown:
         moved = run.animate(batch)
-        mask, alpha = run.mask(moved.refined_mask), large(moved.refined_mask)
         true, plate, scene = batch.target_alpha, batch.plate, batch.background
         assert true is not None
         assert plate is not None
         assert scene is not None
         true_mask = true > 0.5
-        here = {
-            ANIMATED: Output(moved.high_res, mask),
-            MOVED_PASTED: Output(pasted(moved.high_res, alpha, batch.source), mask),
-            TRUE_PASTED: Output(pasted(moved.high_res, true, plate), true_mask),
-        }
-        there = _swaps(run, moved, scene)
+        here, there = _moves(run, moved, batch.source), _swaps(run, moved, scene)
+        here[TRUE_PASTED] = Output(pasted(moved.high_res, true, plate), true_mask)
         there[TRUE_PASTED] = Output(pasted(moved.high_res, true, scene), true_mask)
         return {THAT_MOTION: here, ELSEWHERE: there}
 

@@ -1,19 +1,15 @@
 """VGG-19 up to its last needed layer, frozen; torchvision's key names."""
 
-import pickle
-import sys
-from contextlib import redirect_stdout
-from http.client import HTTPException
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.hub import load_state_dict_from_url
 
 from maskmotion.errors import ConfigError
+from maskmotion.pretrained import fetch_tensors, missing_tensors, read_tensors
 
 WEIGHTS_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
+WEIGHTS_DOWNLOAD = "vgg19-dcbb9e9d.pth"  # kept, and checked, by this name
 # channels of the convolutions between max pools, as far as relu5_1
 PLAN: tuple[int | None, ...] = (
     *(64, 64, None),
@@ -76,37 +72,20 @@ def load_vgg(layers: tuple[int, ...], weights: Path | None = None) -> VGG19:
         ConfigError: the file cannot be read, holds too few layers, or nothing can be downloaded.
     """
     model = VGG19(layers)
-    stored = _read_weights(weights) if weights else _download()
-    wanted = model.state_dict()
-    missing = [key for key in wanted if key not in stored or stored[key].shape != wanted[key].shape]
-    if missing:
+    stored = read_tensors(weights, "VGG weights") if weights else _download()
+    if missing := missing_tensors(model, stored):
         raise ConfigError(
             f"the VGG weights {weights} have no {missing[0]}; give a file that reaches "
             f"relu{max(layers)}_1, or set loss.vgg_layers to fewer layers"
         )
-    model.load_state_dict({key: stored[key] for key in wanted})
+    model.load_state_dict({key: stored[key] for key in model.state_dict()})
     return model
 
 
-def _read_weights(path: Path) -> dict[str, Tensor]:
-    if not Path(path).is_file():
-        raise ConfigError(f"there is no file of VGG weights {path}")
-    try:
-        if Path(path).suffix == ".safetensors":
-            return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:  # torch's own words are long, and advise what is not safe
-        raise ConfigError(f"the VGG weights {path} cannot be read (no file of tensors)") from None
-    except Exception as error:
-        raise ConfigError(f"the VGG weights {path} cannot be read ({error})") from None
-
-
 def _download() -> dict[str, Tensor]:
-    try:
-        with redirect_stdout(sys.stderr):  # torch announces the download
-            return load_state_dict_from_url(WEIGHTS_URL, map_location="cpu", check_hash=True)
-    except (OSError, HTTPException, RuntimeError) as error:  # RuntimeError: another hash
-        raise ConfigError(
-            f"the VGG-19 weights could not be downloaded from {WEIGHTS_URL} ({error}); "
-            "fetch that file on another machine and give it with --vgg-weights FILE"
-        ) from None
+    return fetch_tensors(
+        WEIGHTS_URL,
+        WEIGHTS_DOWNLOAD,
+        "VGG-19 weights",
+        "fetch that file on another machine and give it with --vgg-weights FILE",
+    )

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from tests.interrupts import interruptible
 from tests.synth.people import standin
 from tests.synth.people.standin import StandIn
 
@@ -350,14 +351,15 @@ if __name__ == "__main__":
 def running(tmp_path: Path) -> Any:
     """`maskmotion synth people` in a process group of its own, with two clips done."""
     (tmp_path / "script.py").write_text(SCRIPT)
-    process = subprocess.Popen(
-        [sys.executable, "script.py"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    with interruptible():
+        process = subprocess.Popen(
+            [sys.executable, "script.py"],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
     try:
         deadline = time.monotonic() + 60
         while len(list(tmp_path.glob("out/clips/p*.mp4"))) < 2:
