@@ -53,6 +53,13 @@ class DataConfig(_Settings):
     jitter: float = Field(
         0.1, ge=0, le=0.5, description="brightness, contrast, saturation and hue jitter"
     )
+    other_scenes: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of the samples with a learned true alpha (motion.truth) on which the "
+        "background networks see another clip's scene, as in a swap, and not the source",
+    )
     cache: Path | None = Field(
         None, description="folder of decoded frames, shared freely; default: inside the run"
     )

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from maskmotion.data.pairs import Batch, PairSampler, read_ahead
 from maskmotion.errors import DataError
+from maskmotion.models.draws import Share
 
 SIDE = 8
 
@@ -243,3 +244,16 @@ def test_parts_of_a_batch_have_their_alpha() -> None:
         joined = torch.cat([getattr(part.alpha, name) for part in parts])
         assert torch.equal(joined, getattr(batch.alpha, name))
     assert {part.still_in_whole for part in parts} == {batch.still_in_whole}
+
+
+def test_scenes_are_medians_of_any_clips_and_the_same_however_a_batch_is_shared() -> None:
+    whole = mixed(truth=True)
+    shares = [mixed(truth=True, share=Share(index, 2)) for index in range(2)]
+    seen = set()
+    for step in range(12):
+        scene = whole.batch(step).alpha.scene
+        assert scene.shape == (4, 3, SIDE, SIDE)
+        assert (scene[:, 1] == 255).all()  # what marks medians
+        assert torch.equal(scene, torch.cat([own.batch(step).alpha.scene for own in shares]))
+        seen |= set(scene[:, 0, 0, 0].tolist())
+    assert seen == set(range(8))

@@ -49,7 +49,7 @@ def test_only_the_low_res_loss_reaches_the_mask_generator(mask_input: str) -> No
     model = tiny_animator(mask_input=mask_input).train()
     forward, source, target = stepped(model)
     assert forward.refined_mask is not None
-    swap = model.background_training_forward(source, target, forward)
+    swap = model.background_training_forward(source, forward.source_mask, target, forward)
     assert reached(model, forward.low_res.sum()) == {"mask_generator", "low_res"}
     assert reached(model, forward.high_res.sum()) == {"high_res"}
     assert reached(model, forward.refined_mask.sum()) == {"refiner"}
@@ -92,7 +92,7 @@ def test_background_training_leaves_the_other_networks_as_they_are() -> None:
     forward, source, target = stepped(model)
     main = NETWORKS - {"background_base", "background_refiner"}
     before = {k: v.clone() for k, v in model.state_dict().items() if k.split(".")[0] in main}
-    model.background_training_forward(source, target, forward)
+    model.background_training_forward(source, forward.source_mask, target, forward)
     after = model.state_dict()
     assert all(torch.equal(after[key], value) for key, value in before.items())
 

@@ -158,7 +158,7 @@ def touched(model: Animator, loss: Tensor) -> set[str]:
 def test_the_gates_train_their_own_networks_alone() -> None:
     model = tiny_animator(gate=True).train()
     forward, source, target = stepped(model)
-    swap = model.background_training_forward(source, target, forward)
+    swap = model.background_training_forward(source, forward.source_mask, target, forward)
     assert touched(model, forward.gate.sum()) == {"high_res"}
     assert touched(model, forward.high_res.sum()) == {"high_res"}
     assert touched(model, swap.gate.sum()) == {"background_refiner"}
@@ -168,7 +168,7 @@ def test_the_gates_train_their_own_networks_alone() -> None:
 def test_picture_and_gate_both_get_a_gradient() -> None:
     model = tiny_animator(gate=True).train()
     forward, source, target = stepped(model)
-    swap = model.background_training_forward(source, target, forward)
+    swap = model.background_training_forward(source, forward.source_mask, target, forward)
     ((forward.high_res - target).abs() + (swap.refined - target).abs()).sum().backward()
     assert model.background_refiner is not None
     for network in (model.high_res, model.background_refiner):

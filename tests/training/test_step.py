@@ -1,13 +1,15 @@
 """One training step: what it adds up, what it reports, what it leaves alone."""
 
+import math
 from dataclasses import replace
 
 import pytest
 import torch
 
-from maskmotion.config import TrainConfig
+from maskmotion.config import LossConfig, TrainConfig
 from maskmotion.data.pairs import Alpha, Batch
 from maskmotion.models.draws import Share
+from maskmotion.training.losses import PerceptualLoss
 from maskmotion.training.state import TrainingState
 from maskmotion.training.step import (
     Sample,
@@ -16,8 +18,10 @@ from maskmotion.training.step import (
     prepare,
     refiner_loss,
     refiner_target,
+    train_step,
     with_mask_numbers,
 )
+from maskmotion.training.vgg import VGG19
 
 CPU = torch.device("cpu")
 
@@ -39,6 +43,7 @@ def with_alpha(known: tuple[bool, ...], still: tuple[bool, ...] = (True, True)) 
         frames.source[:, :1] * marks[:, None, None, None],
         frames.driving[:, :1] * marks[:, None, None, None],
         marks,
+        frames.median.flip(1),
     )
     teaching = frames.still | marks
     return replace(frames, alpha=alpha, still=teaching, still_in_whole=int(teaching.sum()))
@@ -91,6 +96,51 @@ def test_r_is_to_find_the_alpha_where_it_is_known() -> None:
     assert refiner_target(prepare(batch(), TrainConfig(), 0, CPU), mask) is mask
 
 
+def test_foregrounds_are_put_on_scenes_of_other_clips() -> None:
+    settings = TrainConfig.model_validate({"data": {"jitter": 0, "other_scenes": 1}})
+    frames = with_alpha((True, False))
+    scenes = prepare(frames, settings, 0, CPU).scenes
+    assert scenes.used.tolist() == [True, False]
+    for step in range(4):
+        sample = prepare(frames, settings, step, CPU)
+        turned = torch.equal(sample.source[0], prepare(batch(), settings, step, CPU).source[0])
+        assert turned  # the same draws as without
+        scene = frames.alpha.scene[0] / 255
+        flipped = not torch.allclose(sample.scenes.picture[0], scene, atol=1e-5)
+        torch.testing.assert_close(
+            sample.scenes.picture[0], scene.flip(-1) if flipped else scene, atol=1e-5, rtol=0
+        )
+        alpha = sample.motion[1][0]
+        wanted = alpha * sample.target[0] + (1 - alpha) * sample.scenes.picture[0]
+        torch.testing.assert_close(sample.scenes.wanted[0], wanted)
+    assert prepare(frames, TrainConfig(), 0, CPU).scenes is None
+    assert prepare(batch(), settings, 0, CPU).scenes is None
+    some = TrainConfig.model_validate({"data": {"other_scenes": 0.5}})
+    used = [prepare(frames, some, step, CPU).scenes.used[0] for step in range(40)]
+    assert 8 < sum(map(int, used)) < 32
+
+
+def test_other_scenes_change_the_background_networks_alone() -> None:
+    loss = PerceptualLoss(VGG19((1,)), LossConfig(vgg_layers=(1,), scales=(8,)))
+    frames = with_alpha((True, True))
+    weights = []
+    for share in (0, 1):
+        config = TrainConfig.model_validate(
+            {
+                "model": {"width": 1 / 16, "image_size": 128},
+                "data": {"other_scenes": share},
+                "motion": {"weight": 1, "truth": True},
+                "schedule": {"batch_size": 2, "background_epoch": 0},
+            }
+        )
+        state = TrainingState(config, CPU)
+        numbers = train_step(state, [prepare(frames, config, 0, CPU)], loss, epoch=1)
+        assert all(math.isfinite(value) for value in numbers.values())
+        weights.append(state.model.state_dict())
+    changed = {name for name, one in weights[0].items() if not torch.equal(one, weights[1][name])}
+    assert {name.split(".")[0] for name in changed} == {"background_base", "background_refiner"}
+
+
 def test_m_learns_the_alpha_whatever_moves() -> None:
     """A moving camera and noise everywhere: what moves says nothing, the alpha all."""
     config = TrainConfig.model_validate(
@@ -105,7 +155,10 @@ def test_m_learns_the_alpha_whatever_moves() -> None:
     alpha[..., 32:96, 32:96] = 255
     known = torch.tensor([True, True])
     frames = replace(
-        frames, alpha=Alpha(alpha, alpha, known), still=known, still_in_whole=len(known)
+        frames,
+        alpha=Alpha(alpha, alpha, known, frames.median),
+        still=known,
+        still_in_whole=len(known),
     )
     state = TrainingState(config, CPU)
     for step in range(16):

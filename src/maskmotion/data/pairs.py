@@ -24,16 +24,18 @@ class Alpha:
     """True alpha of a share's frames.
 
     source, driving: (B, 1, S, S) uint8, 255 = foreground. known (B,) bool marks the clips that have
-    it; of others it is zero.
+    it; of others it is zero. scene: (B, 3, S, S) uint8, medians of other clips, to put the
+    foregrounds on.
     """
 
     source: Tensor
     driving: Tensor
     known: Tensor
+    scene: Tensor
 
     def split(self, size: int) -> list["Alpha"]:
         """Smaller shares of so many samples."""
-        fields = (self.source, self.driving, self.known)
+        fields = (self.source, self.driving, self.known, self.scene)
         return [Alpha(*parts) for parts in zip(*(x.split(size) for x in fields), strict=True)]
 
 
@@ -129,14 +131,25 @@ class PairSampler:
         rows = self.share.rows(self.batch_size // self.share.count)
         clips = [clip for clip, _ in drawn[rows]]
         read = [_read(clip, pairs) for clip, pairs in drawn[rows]]
+        alpha = None
+        if self.truth:
+            scenes = self._scenes(np.random.default_rng([self.seed, epoch, position + 1, 1]))
+            alpha = _alpha(clips, [pair for pair, _, _ in read], scenes[rows])
         return Batch(
             _stack([source for _, source, _ in read]),
             _stack([driving for _, _, driving in read]),
             _stack([clip.median for clip in clips]),
             torch.tensor([self._teaches(clip) for clip in clips]),
             sum(self._teaches(clip) for clip, _ in drawn),
-            _alpha(clips, [pair for pair, _, _ in read]) if self.truth else None,
+            alpha,
         )
+
+    def _scenes(self, rng: np.random.Generator) -> list[TrainingClip]:
+        """A clip for each sample of the whole batch."""
+        drawn = [
+            self.identities[i] for i in rng.integers(len(self.identities), size=self.batch_size)
+        ]
+        return [clips[rng.integers(len(clips))] for clips in drawn]
 
     def _teaches(self, clip: TrainingClip) -> bool:
         return clip.still or (self.truth and clip.has_alpha)
@@ -160,7 +173,7 @@ def _read(clip: TrainingClip, pairs: list[np.ndarray]) -> tuple[Pair, np.ndarray
     return next(read) if len(pairs) == 1 else max(read, key=lambda each: _change(each[1], each[2]))
 
 
-def _alpha(clips: list[TrainingClip], pairs: list[Pair]) -> Alpha:
+def _alpha(clips: list[TrainingClip], pairs: list[Pair], scenes: list[TrainingClip]) -> Alpha:
     """The alpha of the pairs' frames, zero where it is not known."""
     planes = [
         [clip.alpha(i) if clip.has_alpha else np.zeros_like(clip.median[..., 0]) for i in pair]
@@ -168,7 +181,7 @@ def _alpha(clips: list[TrainingClip], pairs: list[Pair]) -> Alpha:
     ]
     stacked = torch.from_numpy(np.array(planes))  # (B, 2, S, S)
     known = torch.tensor([clip.has_alpha for clip in clips])
-    return Alpha(stacked[:, :1], stacked[:, 1:], known)
+    return Alpha(stacked[:, :1], stacked[:, 1:], known, _stack([clip.median for clip in scenes]))
 
 
 @contextmanager

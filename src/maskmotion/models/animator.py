@@ -343,10 +343,17 @@ class Animator(nn.Module):
         )
 
     def background_training_forward(
-        self, source: Tensor, target: Tensor, forward: TrainingForward
+        self, picture: Tensor, mask: Tensor, target: Tensor, forward: TrainingForward
     ) -> Swap:
-        """Step 6 of docs/method.md's training step: X = source, Y = target, masks detached."""
-        background = BackgroundState(source, small(source), forward.source_mask.detach())
+        """Step 6 of docs/method.md's training step: Y = target; masks are detached.
+
+        Args:
+            picture: (B, 3, H, W) RGB in [0, 1], X: the source, or another scene.
+            mask: (B, 1, H/4, W/4) in [0, 1] of X: the source's, or zero for a plain scene.
+            target: (B, 3, H, W) RGB in [0, 1].
+            forward: whose driving mask is Y's.
+        """
+        background = BackgroundState(picture, small(picture), mask.detach())
         return self.swap_background(target, forward.driving_mask.detach(), background)
 
 

@@ -22,14 +22,27 @@ Numbers = dict[str, Tensor]  # scalars
 
 
 @dataclass(frozen=True)
+class Scenes:
+    """What the background networks learn on instead of the source: other clips' scenes.
+
+    picture: (B, 3, S, S) in [0, 1], and wanted, the target's foreground on it, in the same colours.
+    used (B,) marks the samples of which this is so.
+    """
+
+    picture: Tensor
+    wanted: Tensor
+    used: Tensor
+
+
+@dataclass(frozen=True)
 class Sample:
     """A share of a batch, ready for the networks.
 
     source, driving and target (driving's frame in source's colours): (B, 3, S, S) in [0, 1].
     motion: what m is to find in source and driving, (B, 1, S, S) in [0, 1]: the true alpha where
     known (B,) says so, else the soft motion target. still (B,) marks where it holds, and
-    still_mean is how many such samples the whole batch has for each of its shares. known is None
-    where alpha is not learned.
+    still_mean is how many such samples the whole batch has for each of its shares. known and scenes
+    are None where alpha is not learned.
     """
 
     source: Tensor
@@ -40,6 +53,7 @@ class Sample:
     still_mean: float
     share: Share = WHOLE
     known: Tensor | None = None
+    scenes: Scenes | None = None
 
 
 def prepare(
@@ -52,29 +66,37 @@ def prepare(
     draws = Draws(generator_for(device, config.seed, "augment", step), share)
     alpha = batch.alpha
     stored = [batch.source, batch.driving, batch.median]
-    stored += [alpha.source, alpha.driving] if alpha else []
+    stored += [alpha.source, alpha.driving, alpha.scene] if alpha else []
     pictures = tuple(x.to(device, non_blocking=True).float() / 255 for x in stored)
-    source, driving, median, *alphas = random_flip(pictures, draws)
+    source, driving, median, *others = random_flip(pictures, draws)
     motion = motion_target(source, median), motion_target(driving, median)
     known = alpha.known.to(device) if alpha else None
     if known is not None:
         of_source, of_driving = (
             torch.where(known[:, None, None, None], true, moving)
-            for true, moving in zip(alphas, motion, strict=True)
+            for true, moving in zip(others[:2], motion, strict=True)
         )
         motion = of_source, of_driving
     strength = config.data.jitter
     of_source = jitter_matrix(len(source), strength, draws)
     of_driving = jitter_matrix(len(source), strength, draws)
+    target = apply_jitter(driving, of_source)
+    scenes = None
+    if known is not None and config.data.other_scenes > 0:
+        of_scene = jitter_matrix(len(source), strength, draws)
+        scene = apply_jitter(others[2], of_scene)
+        used = known & (draws.uniform(len(source)) < config.data.other_scenes)
+        scenes = Scenes(scene, torch.lerp(scene, target, others[1]), used)
     return Sample(
         source=_laid_out(apply_jitter(source, of_source)),
         driving=_laid_out(apply_jitter(driving, of_driving)),
-        target=_laid_out(apply_jitter(driving, of_source)),
+        target=_laid_out(target),
         motion=motion,
         still=batch.still.to(device),
         still_mean=batch.still_in_whole / share.count,
         share=share,
         known=known,
+        scenes=scenes,
     )
 
 
@@ -112,7 +134,8 @@ def train_step(
     """Forward, backward and update of all networks that this epoch trains.
 
     The background networks have their own backward and optimiser, and touch nothing that m, r, l
-    and h see.
+    and h see. On data.other_scenes of the samples whose alpha is known they put the target's
+    foreground on another clip's scene, as in a swap, and not on the source.
 
     Args:
         samples: the shares of one batch that this process works on.
@@ -196,8 +219,15 @@ def _backward_background(
     forward: TrainingForward,
     shares: int,
 ) -> Numbers:
+    picture, mask, scenes = sample.source, forward.source_mask.detach(), sample.scenes
     with autocast(state.config, sample.source.device):
-        swap = state.model.background_training_forward(sample.source, sample.target, forward)
+        if scenes is not None and scenes.used.any():
+            used = scenes.used[:, None, None, None]
+            picture = torch.where(used, scenes.picture, picture)
+            mask = torch.where(used, 0, mask)
+            with torch.no_grad():
+                target = loss.features(torch.where(used, scenes.wanted, sample.target))
+        swap = state.model.background_training_forward(picture, mask, sample.target, forward)
         losses = {
             "background_base": loss(swap.base, target),
             "background_refiner": loss(swap.refined, target),
