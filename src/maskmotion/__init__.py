@@ -7,6 +7,7 @@
 The public API, loaded when first used:
 
 - `animate`: from files to a file.
+- `open_engine`: a model made ready to run fast; `animate` takes it as `model`, for many clips.
 - `load_model`: a shipped model by name, or a model folder.
 - `AnimationSession`: one source on one background, fed with driving frames as tensors.
 - `MaskMotionError` and its subclasses, in `maskmotion.errors`.
@@ -20,13 +21,15 @@ from maskmotion.errors import MaskMotionError
 if TYPE_CHECKING:
     from maskmotion.checkpoint import load_model
     from maskmotion.inference.animate import animate
+    from maskmotion.inference.engines import open_engine
     from maskmotion.inference.session import AnimationSession
 
-__all__ = ["AnimationSession", "MaskMotionError", "animate", "load_model"]
+__all__ = ["AnimationSession", "MaskMotionError", "animate", "load_model", "open_engine"]
 
 _HOMES = {
     "animate": "maskmotion.inference.animate",
     "load_model": "maskmotion.checkpoint",
+    "open_engine": "maskmotion.inference.engines",
     "AnimationSession": "maskmotion.inference.session",
 }
 

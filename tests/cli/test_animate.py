@@ -107,7 +107,8 @@ def test_every_kind_of_output(
     ending: str, run: Callable[..., str], material: Material, tmp_path: Path
 ) -> None:
     out = tmp_path / "new" / f"out{ending}"
-    assert run("--out", out) == f"{out}: {COUNT} frames, 0.20 s\n"
+    printed = run("--out", out, "--dtype", "float32")
+    assert printed == f"{out}: {COUNT} frames, 0.20 s (torch on cpu, float32)\n"
     assert [path.name for path in out.parent.iterdir()] == [out.name]
     info, frames = opened(out)
     assert (info.height, info.width) == (SIZE, SIZE)
@@ -142,7 +143,7 @@ def test_the_whole_journey_by_the_installed_command(material: Material, tmp_path
     )
     assert done.returncode == 0
     assert done.stderr == ""  # quiet where nobody watches
-    assert done.stdout == f"{out}: 10 frames, 0.40 s\n"
+    assert done.stdout.startswith(f"{out}: 10 frames, 0.40 s (torch on ")
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "b", "out.mp4"]
     info, frames = opened(out)
     _, driven = opened(material.sound)
@@ -430,7 +431,9 @@ BAD = {
     "fit outside": ("--fit 30,0,40,40", "must lie inside the picture of 64x40 pixels"),
     "driving fit outside": ("--driving-fit 0,0,64,40", "inside the picture of 48x32 pixels"),
     "scale outside": ("--scale 3", "above 0 and up to 2, not 3.0"),
-    "dtype unknown": ("--dtype float8", '--dtype. Choose from: "float32", "bfloat16"'),
+    "dtype unknown": ("--dtype float8", '--dtype. Choose from: "auto", "float32", "bfloat16"'),
+    "engine unknown": ("--engine tpu", 'Choose from: "auto", "torch", "onnx", "openvino"'),
+    "engine for exported models": ("--engine onnx", "write one with `maskmotion export --model"),
     "background kind unknown": ("--background-kind none", 'Choose from: "scene", "class"'),
     "option unknown": ("--colour red", "--colour"),
     "device absent": ("--device cuda:77", "no device 'cuda:77' here; use auto or cpu"),
@@ -538,8 +541,7 @@ def loading_forbidden(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a model was loaded")
 
-    monkeypatch.setattr("maskmotion.cli.animate.load_model", refuse)
-    monkeypatch.setattr("maskmotion.inference.animate.load_model", refuse)
+    monkeypatch.setattr("maskmotion.inference.engines.load_model", refuse)
 
 
 @pytest.mark.usefixtures("loading_forbidden")

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from maskmotion.checkpoint import load_model, save_model
 from maskmotion.errors import InputError, ModelError
 from maskmotion.inference import fast_blocks
-from maskmotion.inference.engine import best_dtype, fast
+from maskmotion.inference.engine import best_dtype, fast, is_fast
 from maskmotion.inference.fast_blocks import (
     Convolution,
     FastDown,
@@ -384,6 +384,14 @@ def test_an_engine_stays_where_it_is() -> None:
         with pytest.raises(ModelError, match="move the model it was made from"):
             move()
     assert engine(pictures(1), pictures(1)).isfinite().all()
+
+
+def test_an_engine_is_not_made_of_an_engine() -> None:
+    engine = fast(tiny_animator())
+    assert is_fast(engine)
+    assert not is_fast(tiny_animator())
+    with pytest.raises(InputError, match="engine already"):
+        fast(engine)
 
 
 def test_an_engine_cannot_be_saved(tmp_path: Path) -> None:

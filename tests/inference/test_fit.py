@@ -1,4 +1,4 @@
-"""Squares of pictures: what is cut, and that pasting undoes cutting."""
+"""Squares of tensors: what is cut, and that pasting undoes cutting."""
 
 import pytest
 import torch
@@ -6,77 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny import pictures
 
-from maskmotion.errors import InputError
-from maskmotion.inference.fit import MIN_SIDE_PX, Square, cover, cut, paste, square_of
+from maskmotion.inference.fit import cover, cut, paste
+from maskmotion.media.fit import Square, square_of
 
 SIDES = st.integers(1, 70)
-
-
-@pytest.mark.parametrize(
-    ("fit", "height", "width", "square"),
-    [
-        ("crop", 40, 60, Square(10, 0, 40)),
-        ("crop", 61, 40, Square(0, 10, 40)),
-        ("letterbox", 40, 60, Square(0, -10, 60)),
-        ("letterbox", 61, 40, Square(-11, 0, 61)),
-        ("crop", 32, 32, Square(0, 0, 32)),
-        ("5,6,20,20", 40, 60, Square(5, 6, 20)),
-        ("0,0,60,40", 40, 60, Square(0, -10, 60)),  # round the box's middle, beyond the edge
-        (" 30, 10, 16, 20 ", 40, 60, Square(28, 10, 20)),
-    ],
-)
-def test_square_of(fit: str, height: int, width: int, square: Square) -> None:
-    assert square_of(fit, height, width) == square
-
-
-@pytest.mark.parametrize(
-    ("fit", "words"),
-    [
-        ("middle", "crop, letterbox, or LEFT,TOP,WIDTH,HEIGHT in pixels, not 'middle'"),
-        ("", "not ''"),
-        ("1,2,3", "LEFT,TOP,WIDTH,HEIGHT"),
-        ("1,2,20,20,5", "LEFT,TOP,WIDTH,HEIGHT"),
-        ("1,2,20,2.5", "LEFT,TOP,WIDTH,HEIGHT"),
-        ("-1,0,20,20", "must lie inside the picture of 60x40 pixels"),
-        ("41,0,20,20", "inside"),
-        ("0,21,20,20", "inside"),
-        ("0,0,60,-20", "at least 16"),
-        ("0,0,20,15", "at least 16"),
-    ],
-)
-def test_square_of_refuses(fit: str, words: str) -> None:
-    with pytest.raises(InputError) as error:
-        square_of(fit, 40, 60)
-    assert words in str(error.value)
-
-
-@given(height=SIDES, width=SIDES)
-def test_crop_is_the_largest_inside_and_letterbox_the_smallest_around(
-    height: int, width: int
-) -> None:
-    crop, box = square_of("crop", height, width), square_of("letterbox", height, width)
-    assert crop.side == min(height, width)
-    assert crop.left >= 0
-    assert crop.top >= 0
-    assert crop.left + crop.side <= width
-    assert crop.top + crop.side <= height
-    assert box.side == max(height, width)
-    assert box.left <= 0
-    assert box.top <= 0
-    assert box.left + box.side >= width
-    assert box.top + box.side >= height
-
-
-@given(data=st.data(), height=st.integers(MIN_SIDE_PX, 70), width=st.integers(MIN_SIDE_PX, 70))
-def test_box_is_held_by_its_square(data: st.DataObject, height: int, width: int) -> None:
-    box_height = data.draw(st.integers(MIN_SIDE_PX, height))
-    box_width = data.draw(st.integers(MIN_SIDE_PX, width))
-    top = data.draw(st.integers(0, height - box_height))
-    left = data.draw(st.integers(0, width - box_width))
-    square = square_of(f"{left},{top},{box_width},{box_height}", height, width)
-    assert square.side == max(box_height, box_width)
-    assert square.left <= left <= left + box_width <= square.left + square.side
-    assert square.top <= top <= top + box_height <= square.top + square.side
 
 
 @given(height=SIDES, width=SIDES, fit=st.sampled_from(["crop", "letterbox"]))

@@ -17,14 +17,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from tests.inference.threads import WAIT_S, wait_for
+from tests.interrupts import interruptible
 from tiny import tiny_animator
 
 from maskmotion import animate
 from maskmotion.errors import MediaError
 from maskmotion.inference.backdrop import open_backdrop
+from maskmotion.inference.engines import open_engine
+from maskmotion.inference.painter import Engine
 from maskmotion.inference.pipeline import ahead, behind
-from maskmotion.inference.session import AnimationSession
-from maskmotion.media import open_video, to_tensor, to_uint8
+from maskmotion.media import open_video
+from maskmotion.media.fit import cut, paste, square_of
 from maskmotion.models.animator import Animator
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
@@ -248,7 +251,7 @@ def test_interrupts_wait_for_the_thread(times: int) -> None:
         ended.append(True)
         yield 1
 
-    with pytest.raises(KeyboardInterrupt), ahead(slow(), 1) as taken:
+    with interruptible(), pytest.raises(KeyboardInterrupt), ahead(slow(), 1) as taken:
         list(taken)
     assert ended == [True]
 
@@ -276,26 +279,38 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def one_after_the_other(
-    material: Path, model: Animator, background: str | None, driving_fit: str, keep_size: bool
+    material: Path, engine: Engine, background: str | None, driving_fit: str, keep_size: bool
 ) -> list[np.ndarray]:
-    """What `animate` computes, by the session alone and from whole frames."""
-    source = to_tensor([corners(40, 64)])
+    """What `animate` computes, by the painter alone."""
+    source = corners(40, 64)
+    middle = square_of("crop", 40, 64)
+    height, width = (40, 64) if keep_size else (SIZE, SIZE)
+
+    def seen(scene: np.ndarray) -> np.ndarray:
+        return cut(scene, middle, SIZE) if keep_size else scene
+
     made: list[np.ndarray] = []
-    with open_video(material / "driving.mp4") as reader, open_backdrop(background or "red") as back:
-        session = AnimationSession(
-            model,
-            source,
-            background=back.still if background else None,
-            driving_fit=driving_fit,
-            keep_size=keep_size,
+    with (
+        open_video(material / "driving.mp4") as reader,
+        open_backdrop(background or "red", height, width) as back,
+    ):
+        still = back.still if background else None
+        painter = engine.painter(
+            cut(source, middle, SIZE), background=None if still is None else seen(still)
         )
+        driving = square_of(driving_fit, reader.info.height, reader.info.width)
         frames = list(reader)
         for start in range(0, COUNT, BATCH):
             batch = frames[start : start + BATCH]
-            scenes = back.at([frame.time_s for frame in batch])
-            made.extend(
-                to_uint8(session.animate(to_tensor([f.image for f in batch]), scenes).frames)
+            scenes = [back.at(frame.time_s) for frame in batch]
+            moving = scenes[0] is not None
+            painted = painter.paint(
+                np.stack([cut(frame.image, driving, SIZE) for frame in batch]),
+                np.stack([seen(scene) for scene in scenes]) if moving else None,
             )
+            for frame, scene in zip(painted.frames, scenes, strict=True):
+                canvas = scene if moving else source if still is None else still
+                made.append(paste(canvas, frame, middle) if keep_size else frame)
     return made
 
 
@@ -319,7 +334,8 @@ def test_animate_computes_the_same_as_without_threads(
 ) -> None:
     if background and background.endswith(".mp4"):
         background = str(material / background)
-    wanted = one_after_the_other(material, model, background, driving_fit, keep_size)
+    engine = open_engine(model, dtype="float32")
+    wanted = one_after_the_other(material, engine, background, driving_fit, keep_size)
     seen: list[tuple[int, int | None]] = []
     where(
         lambda: animate(
@@ -329,7 +345,7 @@ def test_animate_computes_the_same_as_without_threads(
             background=background,
             driving_fit=driving_fit,
             keep_size=keep_size,
-            model=model,
+            model=engine,
             progress=lambda done, total: seen.append((done, total)),
         )
     )

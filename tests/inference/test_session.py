@@ -9,8 +9,9 @@ from tiny import pictures, tiny_animator
 from torch import Tensor
 
 from maskmotion.errors import InputError, ModelError, ShapeError
-from maskmotion.inference.fit import cover, cut, paste, square_of
+from maskmotion.inference.fit import cover, cut, paste
 from maskmotion.inference.session import Animated, AnimationSession
+from maskmotion.media.fit import square_of
 from maskmotion.models.animator import Animation, Animator, large
 
 SIZE = 128

@@ -5,28 +5,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
-import torch
 from cyclopts import Parameter
 from cyclopts.validators import Number
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from maskmotion.checkpoint import DEFAULT_MODEL, load_model
-from maskmotion.cli.devices import pick_device
+from maskmotion.checkpoint import DEFAULT_MODEL
 from maskmotion.errors import InputError
-from maskmotion.inference.animate import (
-    ProgressHook,
-    check_outputs,
-    read_source,
-)
-from maskmotion.inference.animate import animate as animate_files
-from maskmotion.inference.backdrop import TRANSPARENT, open_backdrop
-from maskmotion.inference.fit import square_of
-from maskmotion.media import is_folder_of_frames, open_video
-
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+from maskmotion.inference.backdrop import TRANSPARENT
+from maskmotion.inference.engines import EngineName, open_engine
+from maskmotion.inference.painter import BackgroundKind, Precision
+from maskmotion.inference.video import ProgressHook, animate_with, check_inputs, check_outputs
+from maskmotion.media import is_folder_of_frames
 
 
 def animate(
@@ -35,7 +27,7 @@ def animate(
     driving: Annotated[list[Path], Parameter(consume_multiple=True, negative="")],
     out: str,
     background: str | None = None,
-    background_kind: Literal["scene", "class"] = "scene",
+    background_kind: BackgroundKind = "scene",
     model: str = DEFAULT_MODEL,
     frames: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
     fit: str = "crop",
@@ -43,7 +35,8 @@ def animate(
     keep_size: Annotated[bool, Parameter(negative="")] = False,
     scale: float | None = None,
     layers: Path | None = None,
-    dtype: Literal["float32", "bfloat16"] = "float32",
+    engine: EngineName = "auto",
+    dtype: Precision = "auto",
     device: str = "auto",
 ) -> None:
     """Animate a picture with the motion of a video, on its own or another background.
@@ -63,7 +56,8 @@ def animate(
             "transparent". Left out, the source's background stays.
         background_kind: "scene" for a plain scene, "class" for one that holds an object of the
             trained class, which is taken out.
-        model: a name that `maskmotion models` lists, or a model folder.
+        model: a name that `maskmotion models` lists, a model folder, or a folder that
+            `maskmotion export` wrote.
         frames: stop after this many frames.
         fit: what of the source is animated: crop (the square in its middle), letterbox (all of
             it), or a box LEFT,TOP,WIDTH,HEIGHT in pixels.
@@ -73,7 +67,8 @@ def animate(
             size; left out, the model's own.
         layers: also write the foreground with alpha, the masks and the intermediate pictures into
             this folder.
-        dtype: float32 is exact, bfloat16 is faster on processors that have it.
+        engine: torch runs models, onnx and openvino exported folders; auto picks by the model.
+        dtype: float32 is exact, bfloat16 is faster on processors that have it; auto takes it there.
         device: auto, cpu, cuda or mps.
     """
     pairs = list(product(source, driving))
@@ -85,41 +80,28 @@ def animate(
     for *_, target, target_layers in jobs:
         check_outputs(target, target_layers, files, transparent=background == TRANSPARENT)
     check_inputs(source, driving, background, fit, driving_fit)
-    network = load_model(model, device=pick_device(device))
+    runner = open_engine(model, engine=engine, dtype=dtype, device=device)
     for picture, video, target, target_layers in jobs:
         with progress_bar(Path(target).name) as progress:
-            made = animate_files(
+            made = animate_with(
+                runner,
                 picture,
                 video,
                 target,
                 background=background,
                 background_kind=background_kind,
-                model=network,
                 frames=frames,
                 fit=fit,
                 driving_fit=driving_fit,
                 keep_size=keep_size,
                 scale=scale,
                 layers=target_layers,
-                dtype=DTYPES[dtype],
                 progress=progress,
             )
-        sys.stdout.write(f"{made.path}: {made.frames} frames, {made.duration_s:.2f} s\n")
+        sys.stdout.write(
+            f"{made.path}: {made.frames} frames, {made.duration_s:.2f} s ({runner.name})\n"
+        )
         sys.stdout.flush()
-
-
-def check_inputs(
-    sources: list[Path], drivings: list[Path], background: str | None, fit: str, driving_fit: str
-) -> None:
-    """Raise InputError for what cannot be read or fitted, before the first of many is computed."""
-    for path in sources:
-        square_of(fit, *read_source(path).image.shape[:2])
-    for path in drivings:
-        with open_video(path) as reader:
-            square_of(driving_fit, reader.info.height, reader.info.width)
-    if background not in (None, TRANSPARENT):
-        with open_backdrop(background):
-            pass
 
 
 def pair_name(source: Path, driving: Path) -> str:

@@ -9,7 +9,6 @@ import torch
 from cyclopts import Parameter
 
 from maskmotion.checkpoint import DEFAULT_MODEL, load_model
-from maskmotion.cli.devices import pick_device
 from maskmotion.cli.steps import Steps
 from maskmotion.errors import ConfigError, DataError, InputError
 from maskmotion.evaluation import protocols
@@ -26,6 +25,8 @@ from maskmotion.evaluation.faces import Faces
 from maskmotion.evaluation.lpips import LPIPS, load_lpips
 from maskmotion.evaluation.page import require_extra
 from maskmotion.evaluation.report import markdown, require_writable, write_report
+from maskmotion.inference.devices import pick_device
+from maskmotion.inference.engine import fast
 
 TRUTH_CASES = 40
 TRUTH_FRAMES = 48
@@ -90,7 +91,7 @@ def evaluate(
         require_writable(out)
     where = pick_device(device)
     chosen = _named(model or [DEFAULT_MODEL])
-    models = {name: load_model(path, device=where) for name, path in chosen.items()}
+    models = {name: fast(load_model(path, device=where)) for name, path in chosen.items()}
     require_one_size(models)
     notes: list[str] = []
     with Steps(TRUTH_FRAMES * 2) as steps:

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
-from maskmotion.cli.devices import pick_device
 from maskmotion.cli.times import REPORT_EVERY_S, duration, seconds
 from maskmotion.config import load_preset, override, validate
+from maskmotion.inference.devices import pick_device
 from maskmotion.training.loop import train as train_model
 from maskmotion.training.report import Progress, Watcher
 
@@ -48,7 +48,8 @@ def train(
     Args:
         data: folders of clips.
         out: the run's folder.
-        preset: tiny or small, the paper's vox, taichi or bair, or a YAML file.
+        preset: tiny or small, people for rendered people, the paper's vox, taichi or bair, or a
+            YAML file.
         set_: change settings, such as schedule.batch_size=8 or model.image_size=256.
         max_steps: leave when the run has taken this many steps in all.
         max_time: leave after this time, such as 90s, 9m or 2h.

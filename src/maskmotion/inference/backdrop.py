@@ -6,75 +6,71 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import torch
 from PIL import ImageColor
-from torch import Tensor
 
 from maskmotion.errors import InputError, MediaError
-from maskmotion.media import (
-    Frame,
-    VideoReader,
-    is_video,
-    on_white,
-    open_video,
-    read_still,
-    to_tensor,
-)
+from maskmotion.media import Frame, VideoReader, is_video, on_white, open_video, read_still
+from maskmotion.media.fit import cover, reduction_for
 
 TRANSPARENT = "transparent"
-COLOUR_SIDE_PX = 16
 
 
 class Backdrop(Protocol):
-    """A background in time: still (1, 3, H, W), or None where it moves and `at` is to be asked.
+    """A background in time, fitted to a canvas of H x W pixels.
 
-    `size_px` is the number of pixels of one picture.
+    still: (H, W, 3) uint8 RGB, or None where it moves and `at` is to be asked.
     """
 
-    still: Tensor | None
-    size_px: int
+    still: np.ndarray | None
 
-    def at(self, times_s: list[float]) -> Tensor | None:
-        """(B, 3, H, W) frames shown at rising times; None for a still."""
+    def at(self, time_s: float) -> np.ndarray | None:
+        """(H, W, 3) uint8 RGB, the frame shown at a time; times rise. None for a still."""
 
 
 class StillBackdrop:
-    """A picture or a colour, (1, 3, H, W) RGB in [0, 1]."""
+    """A picture or a colour, (H, W, 3) uint8 RGB."""
 
-    def __init__(self, picture: Tensor) -> None:
-        self.still: Tensor | None = picture
-        self.size_px = picture.shape[-2] * picture.shape[-1]
+    def __init__(self, picture: np.ndarray) -> None:
+        self.still: np.ndarray | None = picture
 
-    def at(self, times_s: list[float]) -> Tensor | None:
+    def at(self, time_s: float) -> None:
         """None: the picture does not move."""
-        return None
 
 
 class VideoBackdrop:
-    """A video, started again when it ends; one frame is held at a time."""
+    """A video, started again when it ends; one frame is held at a time.
 
-    still: Tensor | None = None
+    Args:
+        reader: of the video.
+        height: of the canvas, px.
+        width: of the canvas, px.
+    """
 
-    def __init__(self, reader: VideoReader) -> None:
+    still: np.ndarray | None = None
+
+    def __init__(self, reader: VideoReader, height: int, width: int) -> None:
         self.reader = reader
-        self.size_px = reader.info.height * reader.info.width
-        self._frames: Iterator[Frame] = iter(reader)
+        self.height, self.width = height, width
+        own_height, own_width = reader.info.height, reader.info.width
+        self._reduction = min(reduction_for(own_height, height), reduction_for(own_width, width))
+        self._frames = self._started()
         self._start_s = 0.0  # when the running round began
         self._frame = self._first()
 
-    def at(self, times_s: list[float]) -> Tensor | None:
-        """Frames shown at rising times, (B, 3, H, W) RGB in [0, 1]."""
-        return to_tensor([self._at(time) for time in times_s])
-
-    def _at(self, time_s: float) -> np.ndarray:
+    def at(self, time_s: float) -> np.ndarray:
+        """The frame shown at a time, (H, W, 3) uint8 RGB; times rise."""
         while time_s >= self._start_s + self._frame.time_s + self._frame.duration_s - 1e-6:
             following = next(self._frames, None)
             if following is None:
                 self._start_s += self._frame.time_s + self._frame.duration_s
-                self._frames = iter(self.reader)
+                self._frames = self._started()
                 following = self._first()
             self._frame = following
-        return on_white(self._frame.image, self._frame.alpha)
+        shown = on_white(self._frame.image, self._frame.alpha)
+        return cover(shown, self.height, self.width)
+
+    def _started(self) -> Iterator[Frame]:
+        return self.reader.reduced(self._reduction)
 
     def _first(self) -> Frame:
         frame = next(self._frames, None)
@@ -84,31 +80,34 @@ class VideoBackdrop:
 
 
 @contextmanager
-def open_backdrop(background: str | Path) -> Iterator[Backdrop]:
+def open_backdrop(background: str | Path, height: int, width: int) -> Iterator[Backdrop]:
     """Open a background: a path of a picture or video, or a colour such as "#20c040" or "navy".
 
+    Args:
+        background: what to open.
+        height: of the canvas that it is to cover, px.
+        width: of the canvas, px.
     Raises:
         InputError: neither a file nor a colour.
         MediaError: the file cannot be read.
     """
     path = Path(background)
     if not path.exists():
-        yield StillBackdrop(_colour(str(background)))
+        colour = np.array(_colour(str(background)), np.uint8)
+        yield StillBackdrop(np.broadcast_to(colour, (height, width, 3)))
     elif is_video(path):
         with open_video(path) as reader:
-            yield VideoBackdrop(reader)
+            yield VideoBackdrop(reader, height, width)
     else:
         still = read_still(path)
-        yield StillBackdrop(to_tensor([on_white(still.image, still.alpha)]))
+        yield StillBackdrop(cover(on_white(still.image, still.alpha), height, width))
 
 
-def _colour(text: str) -> Tensor:
+def _colour(text: str) -> tuple[int, ...]:
     try:
-        rgb = ImageColor.getrgb(text)[:3]
+        return ImageColor.getrgb(text)[:3]
     except ValueError:
         raise InputError(
             f"the background {text!r} is neither a file nor a colour; give a picture, a video, "
             f"a colour such as '#20c040' or 'navy', or {TRANSPARENT!r}"
         ) from None
-    side = COLOUR_SIDE_PX
-    return torch.tensor(rgb).view(1, 3, 1, 1).expand(1, 3, side, side).float() / 255

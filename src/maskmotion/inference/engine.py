@@ -36,8 +36,10 @@ def fast(model: Animator, dtype: torch.dtype = torch.float32) -> Animator:
             What goes in and comes out is float32 either way; no autocast is needed. Masks are made
             in float32 either way too: thresholds magnify what they lose, and they are cheap.
     Raises:
-        InputError: another dtype.
+        InputError: another dtype, or a model that is an engine already.
     """
+    if is_fast(model):
+        raise InputError("this is an engine already; make engines of the model itself")
     if dtype not in DTYPES:
         raise InputError(f"dtype is torch.float32 or torch.bfloat16, not {dtype}")
     keep_freed_memory()
@@ -46,6 +48,11 @@ def fast(model: Animator, dtype: torch.dtype = torch.float32) -> Animator:
     for network in engine.children():
         _quicken(network, dtype)  # every block with weights gets others of its own
     return engine.eval()
+
+
+def is_fast(model: Animator) -> bool:
+    """Whether this is what `fast` makes."""
+    return isinstance(model.high_res.final, FastFinal)
 
 
 def best_dtype(device: torch.device) -> torch.dtype:

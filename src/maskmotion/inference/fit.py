@@ -1,54 +1,10 @@
-"""Fitting pictures of any shape to the networks' square, and pasting the square back."""
-
-from dataclasses import dataclass
+"""maskmotion.media.fit for tensors: fitting pictures to a square, and pasting the square back."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from maskmotion.errors import InputError
-
-MIN_SIDE_PX = 16
-
-
-@dataclass(frozen=True)
-class Square:
-    """A square of a picture, px; it may reach beyond the picture, whose edges are repeated."""
-
-    left: int
-    top: int
-    side: int
-
-
-def square_of(fit: str, height: int, width: int) -> Square:
-    """The square that a fit takes of a picture.
-
-    Args:
-        fit: "crop" (the largest square in the middle), "letterbox" (the whole picture, its edges
-            repeated), or a box "LEFT,TOP,WIDTH,HEIGHT" in px (the square round its middle that
-            holds it).
-        height: of the picture, px.
-        width: of the picture, px.
-    Raises:
-        InputError: another word, or a box outside the picture.
-    """
-    if fit in ("crop", "letterbox"):
-        side = min(height, width) if fit == "crop" else max(height, width)
-        return Square((width - side) // 2, (height - side) // 2, side)
-    try:
-        left, top, box_width, box_height = (int(part) for part in fit.split(","))
-    except ValueError:
-        raise InputError(
-            f"a fit is crop, letterbox, or LEFT,TOP,WIDTH,HEIGHT in pixels, not {fit!r}"
-        ) from None
-    inside = left >= 0 and top >= 0 and left + box_width <= width and top + box_height <= height
-    if not inside or min(box_width, box_height) < MIN_SIDE_PX:
-        raise InputError(
-            f"the box {fit} must lie inside the picture of {width}x{height} pixels and measure "
-            f"at least {MIN_SIDE_PX} each way"
-        )
-    side = max(box_width, box_height)
-    return Square(left + (box_width - side) // 2, top + (box_height - side) // 2, side)
+from maskmotion.media.fit import Square
 
 
 def cut(picture: Tensor, square: Square, size: int) -> Tensor:

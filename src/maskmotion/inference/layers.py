@@ -6,11 +6,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from torch import Tensor
+import numpy as np
 
-from maskmotion.inference.session import Animated
-from maskmotion.media import VideoWriter, open_writer, to_uint8
-from maskmotion.models.animator import large
+from maskmotion.inference.painter import Painted
+from maskmotion.media import VideoWriter, open_writer
 
 LAYERS = (
     "foreground",
@@ -51,32 +50,26 @@ class LayerWriter:
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
-    def write(self, animated: Animated) -> None:
+    def write(self, painted: Painted) -> None:
         """Append the layers of a batch."""
-        animation, swap = animated.animation, animated.swap
-        self._write("foreground", animation.high_res, alpha=large(animation.refined_mask))
-        self._write("driving_mask", large(animation.driving_mask))
-        self._write("perturbed_mask", large(animation.perturbed_mask))
-        self._write("refined_mask", large(animation.refined_mask))
-        self._write("low_res", animation.low_res)
-        self._write("high_res", animation.high_res)
-        if swap is not None:
-            self._write("background_base", swap.base)
-            self._write("background_refined", swap.refined)
+        self._write("foreground", painted.layers["high_res"], painted.alphas)
+        for name in LAYERS[1:]:
+            if name in painted.layers:
+                self._write(name, painted.layers[name])
 
-    def _write(self, name: str, pictures: Tensor, alpha: Tensor | None = None) -> None:
+    def _write(self, name: str, pictures: np.ndarray, alphas: np.ndarray | None = None) -> None:
+        height, width = pictures.shape[1:3]
         if name not in self._writers:
-            height, width = pictures.shape[-2:]
             self._writers[name] = self._stack.enter_context(
                 open_writer(
                     f"{self.folder / name}/",
                     width=width,
                     height=height,
                     fps=self.fps,
-                    alpha=alpha is not None,
+                    alpha=alphas is not None,
                 )
             )
-        images = to_uint8(pictures.expand(-1, 3, -1, -1))
-        covers = [None] * len(images) if alpha is None else list(to_uint8(alpha)[..., 0])
-        for image, cover in zip(images, covers, strict=True):
+        colours = np.repeat(pictures, 3 // pictures.shape[-1], axis=-1)
+        covers = [None] * len(pictures) if alphas is None else list(alphas)
+        for image, cover in zip(colours, covers, strict=True):
             self._writers[name].write(image, cover)

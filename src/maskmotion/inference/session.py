@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from maskmotion.errors import InputError, ModelError, ShapeError
-from maskmotion.inference.fit import cover, cut, paste, square_of
+from maskmotion.inference.fit import cover, cut, paste
+from maskmotion.inference.painter import BackgroundKind
+from maskmotion.media.fit import square_of
 from maskmotion.models.animator import Animation, Animator, BackgroundState, Swap, large
 
-BackgroundKind = Literal["scene", "class"]
 DTYPES = (torch.float32, torch.bfloat16)
 
 

@@ -111,12 +111,13 @@ def probe(path: Path) -> VideoInfo:
         )
 
 
-def decode(info: VideoInfo, threads: int = 0) -> Iterator[Frame]:
+def decode(info: VideoInfo, threads: int = 0, reduction: int = 1) -> Iterator[Frame]:
     """All frames of a probed video; each is held back until the next one tells its duration.
 
     Args:
         info: of `probe`.
         threads: that decode; 0: as many as FFmpeg sees fit.
+        reduction: how many times smaller the pictures are than `info` says.
     """
     nominal_s = float(1 / info.fps)
     with open_container(info.path) as container:
@@ -136,12 +137,14 @@ def decode(info: VideoInfo, threads: int = 0) -> Iterator[Frame]:
                     time_s = held_s + nominal_s
                 elif time_s <= held_s:
                     time_s = held_s + nominal_s / 10  # a damaged clock, running backwards
-                yield Frame(*displayed(held, info, matrix, scaler), held_s, time_s - held_s)
+                shown = displayed(held, info, matrix, scaler, reduction)
+                yield Frame(*shown, held_s, time_s - held_s)
                 held_s = time_s
             held = frame
         if held is not None:
             own_s = float((held.duration or 0) * tick_s)
-            yield Frame(*displayed(held, info, matrix, scaler), held_s, own_s or nominal_s)
+            shown = displayed(held, info, matrix, scaler, reduction)
+            yield Frame(*shown, held_s, own_s or nominal_s)
 
 
 def _begin_s(first: av.VideoFrame, tick_s: Fraction) -> Fraction:
@@ -200,10 +203,14 @@ def packets(container: InputContainer, stream: av.VideoStream) -> Iterator[av.Pa
 
 
 def displayed(
-    frame: av.VideoFrame, info: VideoInfo, matrix: np.ndarray, scaler: VideoReformatter
+    frame: av.VideoFrame,
+    info: VideoInfo,
+    matrix: np.ndarray,
+    scaler: VideoReformatter,
+    reduction: int = 1,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """A decoded frame as upright RGB with square pixels: `image` and `alpha` as in `Frame`."""
-    width, height = info.width, info.height
+    width, height = (max(1, round(side / reduction)) for side in (info.width, info.height))
     if _swaps_axes(matrix):
         width, height = height, width
     tone_map = _TONE_MAPS.get(frame.color_trc)

@@ -1,4 +1,4 @@
-"""Which device a command runs on."""
+"""Which device networks run on."""
 
 import torch
 

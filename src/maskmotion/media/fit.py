@@ -1,0 +1,139 @@
+"""Squares of pictures: fitting a picture of any shape to a square, and pasting the square back."""
+
+from dataclasses import dataclass
+from math import ceil, floor
+
+import numpy as np
+from PIL import Image
+
+from maskmotion.errors import InputError
+
+MIN_SIDE_PX = 16
+
+
+@dataclass(frozen=True)
+class Square:
+    """A square of a picture, px; it may reach beyond the picture, whose edges are repeated."""
+
+    left: int
+    top: int
+    side: int
+
+
+def square_of(fit: str, height: int, width: int) -> Square:
+    """The square that a fit takes of a picture.
+
+    Args:
+        fit: "crop" (the largest square in the middle), "letterbox" (the whole picture, its edges
+            repeated), or a box "LEFT,TOP,WIDTH,HEIGHT" in px (the square round its middle that
+            holds it).
+        height: of the picture, px.
+        width: of the picture, px.
+    Raises:
+        InputError: another word, or a box outside the picture.
+    """
+    if fit in ("crop", "letterbox"):
+        side = min(height, width) if fit == "crop" else max(height, width)
+        return Square((width - side) // 2, (height - side) // 2, side)
+    try:
+        left, top, box_width, box_height = (int(part) for part in fit.split(","))
+    except ValueError:
+        raise InputError(
+            f"a fit is crop, letterbox, or LEFT,TOP,WIDTH,HEIGHT in pixels, not {fit!r}"
+        ) from None
+    inside = left >= 0 and top >= 0 and left + box_width <= width and top + box_height <= height
+    if not inside or min(box_width, box_height) < MIN_SIDE_PX:
+        raise InputError(
+            f"the box {fit} must lie inside the picture of {width}x{height} pixels and measure "
+            f"at least {MIN_SIDE_PX} each way"
+        )
+    side = max(box_width, box_height)
+    return Square(left + (box_width - side) // 2, top + (box_height - side) // 2, side)
+
+
+def cut(
+    image: np.ndarray, square: Square, size: int, of: tuple[int, int] | None = None
+) -> np.ndarray:
+    """The square of a picture at another size.
+
+    Args:
+        image: (H, W, 3) uint8.
+        square: from `square_of`.
+        size: side of the result, px.
+        of: height and width of the picture that the square is of, where `image` is a reduced one.
+    Returns:
+        (size, size, 3) uint8, low-passed where it shrinks.
+    """
+    height, width = image.shape[:2]
+    full_height, full_width = of or (height, width)
+    left, side_x = (length * width / full_width for length in (square.left, square.side))
+    top, side_y = (length * height / full_height for length in (square.top, square.side))
+    # What lies outside never goes through the scaling; edges are repeated where the square ends.
+    first_x, last_x = floor(left), ceil(left + side_x)
+    first_y, last_y = floor(top), ceil(top + side_y)
+    inside = image[max(first_y, 0) : last_y, max(first_x, 0) : last_x]
+    missing_y = (max(-first_y, 0), max(last_y - height, 0))
+    missing_x = (max(-first_x, 0), max(last_x - width, 0))
+    if any(missing_x + missing_y):
+        inside = np.pad(inside, (missing_y, missing_x, (0, 0)), mode="edge")
+    box = (left - first_x, top - first_y, left - first_x + side_x, top - first_y + side_y)
+    return _scaled(inside, size, size, box)
+
+
+def paste(canvas: np.ndarray, picture: np.ndarray, square: Square) -> np.ndarray:
+    """Put a square back to where it was cut.
+
+    Args:
+        canvas: (H, W, C) uint8.
+        picture: (size, size, C) uint8; both without the last axis, too.
+        square: from `square_of` for the canvas' size.
+    Returns:
+        A new picture like the canvas.
+    """
+    height, width = canvas.shape[:2]
+    side = square.side
+    scaled = _scaled(picture, side, side)
+    top, left = max(square.top, 0), max(square.left, 0)
+    bottom, right = min(square.top + side, height), min(square.left + side, width)
+    pasted = canvas.copy()
+    pasted[top:bottom, left:right] = scaled[
+        top - square.top : bottom - square.top, left - square.left : right - square.left
+    ]
+    return pasted
+
+
+def cover(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Scale a picture so that it covers a canvas, and crop its middle.
+
+    Args:
+        image: (H, W, 3) uint8.
+        height: of the canvas, px.
+        width: of the canvas, px.
+    Returns:
+        (height, width, 3) uint8, low-passed where it shrinks.
+    """
+    own_height, own_width = image.shape[:2]
+    factor = max(height / own_height, width / own_width)
+    wide, high = width / factor, height / factor  # of the picture, what is seen
+    left, top = max((own_width - wide) / 2, 0), max((own_height - high) / 2, 0)
+    box = (left, top, min(left + wide, own_width), min(top + high, own_height))
+    return _scaled(image, height, width, box)
+
+
+def reduction_for(side: float, size: float) -> int:
+    """How many times smaller a picture may be read whose `side` is to become `size`, both in px.
+
+    At least twice the size is left, so that the last scaling decides how sharp it becomes.
+    """
+    return max(1, floor(side / (2 * size)))
+
+
+def _scaled(
+    image: np.ndarray, height: int, width: int, box: tuple[float, float, float, float] | None = None
+) -> np.ndarray:
+    """Bicubic scaling of a box, low-passed where it shrinks; of all where box is None."""
+    whole = (0.0, 0.0, float(image.shape[1]), float(image.shape[0]))
+    if (box or whole) == whole and image.shape[:2] == (height, width):
+        return image
+    picture = Image.fromarray(np.ascontiguousarray(image))
+    return np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC, box=box))

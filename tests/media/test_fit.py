@@ -1,0 +1,181 @@
+"""Squares of pictures: what is cut, that pasting undoes cutting, and that tensors agree."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from maskmotion.errors import InputError
+from maskmotion.inference import fit as tensors
+from maskmotion.media import to_tensor, to_uint8
+from maskmotion.media.fit import (
+    MIN_SIDE_PX,
+    Square,
+    cover,
+    cut,
+    paste,
+    reduction_for,
+    square_of,
+)
+
+SIDES = st.integers(1, 70)
+FITS = st.sampled_from(["crop", "letterbox"])
+
+
+def noise(height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(height * 100 + width).integers(
+        0, 256, (height, width, 3), np.uint8
+    )
+
+
+def smooth(height: int, width: int) -> np.ndarray:
+    """A picture of slow waves, the same at every size."""
+    y, x = np.mgrid[0:height, 0:width]
+    y, x = (y + 0.5) / height, (x + 0.5) / width
+    waves = [np.sin(4 * x + 3 * y), np.cos(5 * x), np.sin(6 * y - 2 * x)]
+    return np.rint(127.5 + 120 * np.stack(waves, -1)).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("fit", "height", "width", "square"),
+    [
+        ("crop", 40, 60, Square(10, 0, 40)),
+        ("crop", 61, 40, Square(0, 10, 40)),
+        ("letterbox", 40, 60, Square(0, -10, 60)),
+        ("letterbox", 61, 40, Square(-11, 0, 61)),
+        ("crop", 32, 32, Square(0, 0, 32)),
+        ("5,6,20,20", 40, 60, Square(5, 6, 20)),
+        ("0,0,60,40", 40, 60, Square(0, -10, 60)),  # round the box's middle, beyond the edge
+        (" 30, 10, 16, 20 ", 40, 60, Square(28, 10, 20)),
+    ],
+)
+def test_square_of(fit: str, height: int, width: int, square: Square) -> None:
+    assert square_of(fit, height, width) == square
+
+
+@pytest.mark.parametrize(
+    ("fit", "words"),
+    [
+        ("middle", "crop, letterbox, or LEFT,TOP,WIDTH,HEIGHT in pixels, not 'middle'"),
+        ("", "not ''"),
+        ("1,2,3", "LEFT,TOP,WIDTH,HEIGHT"),
+        ("1,2,20,20,5", "LEFT,TOP,WIDTH,HEIGHT"),
+        ("1,2,20,2.5", "LEFT,TOP,WIDTH,HEIGHT"),
+        ("-1,0,20,20", "must lie inside the picture of 60x40 pixels"),
+        ("41,0,20,20", "inside"),
+        ("0,21,20,20", "inside"),
+        ("0,0,60,-20", "at least 16"),
+        ("0,0,20,15", "at least 16"),
+    ],
+)
+def test_square_of_refuses(fit: str, words: str) -> None:
+    with pytest.raises(InputError) as error:
+        square_of(fit, 40, 60)
+    assert words in str(error.value)
+
+
+@given(height=SIDES, width=SIDES)
+def test_crop_is_the_largest_inside_and_letterbox_the_smallest_around(
+    height: int, width: int
+) -> None:
+    crop, box = square_of("crop", height, width), square_of("letterbox", height, width)
+    assert crop.side == min(height, width)
+    assert crop.left >= 0
+    assert crop.top >= 0
+    assert crop.left + crop.side <= width
+    assert crop.top + crop.side <= height
+    assert box.side == max(height, width)
+    assert box.left <= 0
+    assert box.top <= 0
+    assert box.left + box.side >= width
+    assert box.top + box.side >= height
+
+
+@given(data=st.data(), height=st.integers(MIN_SIDE_PX, 70), width=st.integers(MIN_SIDE_PX, 70))
+def test_box_is_held_by_its_square(data: st.DataObject, height: int, width: int) -> None:
+    box_height = data.draw(st.integers(MIN_SIDE_PX, height))
+    box_width = data.draw(st.integers(MIN_SIDE_PX, width))
+    top = data.draw(st.integers(0, height - box_height))
+    left = data.draw(st.integers(0, width - box_width))
+    square = square_of(f"{left},{top},{box_width},{box_height}", height, width)
+    assert square.side == max(box_height, box_width)
+    assert square.left <= left <= left + box_width <= square.left + square.side
+    assert square.top <= top <= top + box_height <= square.top + square.side
+
+
+@given(height=SIDES, width=SIDES, fit=FITS)
+def test_pasting_what_was_cut_changes_nothing(height: int, width: int, fit: str) -> None:
+    image = noise(height, width)
+    square = square_of(fit, height, width)
+    part = cut(image, square, square.side)
+    assert part.shape == (square.side, square.side, 3)
+    assert np.array_equal(paste(image, part, square), image)
+    assert np.array_equal(paste(image[..., 0], part[..., 0], square), image[..., 0])
+
+
+@given(height=SIDES, width=SIDES, fit=FITS)
+def test_pasting_fills_the_square_and_nothing_else(height: int, width: int, fit: str) -> None:
+    canvas = noise(height, width)
+    kept = canvas.copy()
+    square = square_of(fit, height, width)
+    pasted = paste(canvas, np.full((32, 32, 3), 200, np.uint8), square)
+    inside = np.zeros((height, width), bool)
+    top, left = max(square.top, 0), max(square.left, 0)
+    inside[top : square.top + square.side, left : square.left + square.side] = True
+    assert (pasted[inside] == 200).all()
+    assert np.array_equal(pasted[~inside], canvas[~inside])
+    assert np.array_equal(canvas, kept)
+
+
+@pytest.mark.parametrize("box", ["crop", "letterbox", "10,20,90,60", "0,0,200,20"])
+@pytest.mark.parametrize("size", [32, 64, 128, 300])
+def test_as_tensors_are_cut(box: str, size: int) -> None:
+    image = 80 + noise(150, 200) // 3  # Pillow cuts what overshoots black or white
+    square = square_of(box, 150, 200)
+    wanted = to_uint8(tensors.cut(to_tensor([image]), square, size))[0]
+    found = cut(image, square, size)
+    edge = -(-2 * size // square.side) + 2  # tensors do not look beyond the square
+    apart = np.abs(found.astype(int) - wanted)
+    assert apart[edge:-edge, edge:-edge].max() <= 1
+
+
+@pytest.mark.parametrize(("height", "width"), [(60, 200), (200, 60), (150, 150), (301, 173)])
+def test_as_tensors_are_covered(height: int, width: int) -> None:
+    image = smooth(150, 200)
+    wanted = to_uint8(tensors.cover(to_tensor([image]), height, width))[0]
+    assert np.abs(cover(image, height, width).astype(int) - wanted).max() <= 3  # half a pixel
+
+
+@pytest.mark.parametrize("box", ["crop", "letterbox", "33,40,210,150", "0,0,640,100"])
+@pytest.mark.parametrize("reduction", [2, 3, 5])
+def test_the_square_of_a_reduced_picture_is_the_same(box: str, reduction: int) -> None:
+    height, width = 361, 640
+    square = square_of(box, height, width)
+    whole = cut(smooth(height, width), square, 32)
+    reduced = smooth(round(height / reduction), round(width / reduction))
+    part = cut(reduced, square, 32, (height, width))
+    apart = np.abs(part.astype(int) - whole)
+    assert apart[2:-2, 2:-2].max() <= 3
+    assert apart.max() <= 6  # where edges are repeated
+
+
+@given(side=st.integers(1, 5000), size=st.integers(1, 512))
+def test_a_reduction_leaves_twice_the_size(side: int, size: int) -> None:
+    factor = reduction_for(side, size)
+    assert factor == 1 or side / factor >= 2 * size
+    assert side / (factor + 1) < 2 * size
+
+
+@given(height=SIDES, width=SIDES, to_height=SIDES, to_width=SIDES)
+def test_cover_fills_the_canvas(height: int, width: int, to_height: int, to_width: int) -> None:
+    covered = cover(np.full((height, width, 3), 77, np.uint8), to_height, to_width)
+    assert covered.shape == (to_height, to_width, 3)
+    assert (covered == 77).all()
+
+
+def test_cover_keeps_aspect_and_middle() -> None:
+    picture = np.zeros((40, 120, 3), np.uint8)
+    picture[:, 40:80] = 255  # the middle third
+    assert cover(picture, 40, 40)[:, 3:-3].min() == 255
+    assert cover(picture, 80, 80)[:, 4:-4].min() == 255
+    assert np.array_equal(cover(picture, 40, 120), picture)
