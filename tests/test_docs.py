@@ -26,6 +26,7 @@ PAGES = [
     "README.md",
     "docs/training.md",
     "docs/inference.md",
+    "docs/export.md",
     "docs/synthetic.md",
     "docs/evaluation.md",
 ]
@@ -45,6 +46,7 @@ TWO_PROCESSES = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-nod
 CLIPS = re.compile(r"--clips \d+")
 TRAINED = "maskmotion train --preset tiny --data my_clips --out runs/mine --max-time 2h"
 PEOPLE = "maskmotion synth people --out people --clips 300 --seed 1"
+EXPORTED = "maskmotion export --model puppets-tiny --out exported"
 # Covered elsewhere: run.py by the tests that it starts, a full-size checkpoint by test_convert.
 ELSEWHERE = ("python3 run.py", "pip install", "maskmotion convert")
 
@@ -84,6 +86,10 @@ def run(command: str, desk: Path) -> None:
         done = subprocess.run([sys.executable, ROOT / script, *words], cwd=desk, check=False)
         assert done.returncode == 0, command
         return
+    if command.startswith("python exported/"):
+        done = subprocess.run([sys.executable, *shlex.split(command)[1:]], cwd=desk, check=False)
+        assert done.returncode == 0, command
+        return
     plain = CLIPS.sub("--clips 2", LAUNCHER.sub("maskmotion", command))
     program, verb, *words = shlex.split(plain)
     assert program == "maskmotion"
@@ -111,8 +117,10 @@ def test_documented_commands_run(page: str, desk: Path, opengl_device: str | Non
             run(command, desk)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/inference.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/inference.md", "docs/export.md"])
 def test_documented_python_runs(page: str, desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if page == "docs/export.md":
+        run(EXPORTED, desk)
     monkeypatch.chdir(desk)
     examples = blocks(page, "python")
     assert examples

@@ -27,9 +27,11 @@ VERBS = (
     ("animate", "Animate a picture with the motion of a video, on any background."),
     ("train", "Learn an object class from folders of clips."),
     ("evaluate", "Measure models on clips, beside baselines."),
+    ("bench", "Measure how fast this machine animates, in every form."),
     ("data", "Pack, check and prepare clips for training."),
     ("synth", "Render clips of people with their exact truth."),
     ("convert", "Turn a released checkpoint of Perturbed Masks into a model folder."),
+    ("export", "Write a model as ONNX graphs, with a program that runs them without torch."),
     ("models", "List the models that come with maskmotion, and your own."),
     ("doctor", "Check this installation: versions, devices, codecs, models."),
 )

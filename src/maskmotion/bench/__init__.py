@@ -1,0 +1,1 @@
+"""Timed comparisons within one run; `maskmotion bench` prints them."""
