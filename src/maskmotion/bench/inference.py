@@ -6,6 +6,7 @@ alike.
 """
 
 import math
+import os
 import platform
 import statistics
 import tempfile
@@ -71,7 +72,7 @@ def measure_inference(
     """
     threads = threads or torch.get_num_threads()
     tell = progress or (lambda *_: None)
-    notes: list[str] = []
+    notes = _load_notes()
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder, _process(threads) as own:
         tell("counting operations", 0, 0)
@@ -123,6 +124,19 @@ def forms_here(runtimes: Sequence[Runtime], device: str) -> tuple[list[Form], li
         reduced = best_dtype(torch.device(device)) == torch.bfloat16
         forms.append(Form("torch", "bfloat16" if reduced else "float32", end_to_end=True))
     return forms, notes
+
+
+def _load_notes() -> list[str]:
+    """A note where other work would spoil the figures."""
+    if not hasattr(os, "getloadavg"):
+        return []
+    load = os.getloadavg()[0]
+    if load < cores() / 4:
+        return []
+    return [
+        f"Other programs were at work (load {load:.1f} at the start). torch on several threads, "
+        "which wait for each other, loses most by that; measure again when the machine is idle."
+    ]
 
 
 def _exported(
