@@ -155,8 +155,8 @@ def test_the_square_of_a_reduced_picture_is_the_same(box: str, reduction: int) -
     reduced = smooth(round(height / reduction), round(width / reduction))
     part = cut(reduced, square, 32, (height, width))
     apart = np.abs(part.astype(int) - whole)
-    assert apart[2:-2, 2:-2].max() <= 3
-    assert apart.max() <= 6  # where edges are repeated
+    assert apart.mean() < 1
+    assert apart.max() <= 6  # where the picture ends and its edges are repeated
 
 
 @given(side=st.integers(1, 5000), size=st.integers(1, 512))

@@ -209,11 +209,17 @@ def displayed(
     scaler: VideoReformatter,
     reduction: int = 1,
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """A decoded frame as upright RGB with square pixels: `image` and `alpha` as in `Frame`."""
+    """A decoded frame as upright RGB with square pixels: `image` and `alpha` as in `Frame`.
+
+    It is reduced only where that comes to the same: not in the colours of HDR, and not with colours
+    that are transparent.
+    """
+    tone_map = _TONE_MAPS.get(frame.color_trc)
+    if tone_map or info.has_alpha:
+        reduction = 1
     width, height = (max(1, round(side / reduction)) for side in (info.width, info.height))
     if _swaps_axes(matrix):
         width, height = height, width
-    tone_map = _TONE_MAPS.get(frame.color_trc)
     wide, narrow = ("rgba64le", "rgba") if info.has_alpha else ("rgb48le", "rgb24")
     pixels = scaler.reformat(
         frame,
