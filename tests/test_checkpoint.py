@@ -9,7 +9,9 @@ from tests.models.tiny import pictures, tiny_animator
 
 from maskmotion import checkpoint
 from maskmotion.checkpoint import (
+    count_parameters,
     describe,
+    describe_model,
     load_folder,
     load_model,
     read_config,
@@ -132,6 +134,7 @@ def test_weights_may_not_be_missing(tmp_path: Path) -> None:
         '{"schema": 1}',
         '{"model": {}}',
         '{"schema":1,"model":{},"about":3}',
+        "[" * 100_000,
     ],
 )
 def test_a_configuration_may_not_be_broken(tmp_path: Path, text: str) -> None:
@@ -194,6 +197,26 @@ def test_a_training_run_is_a_model_folder(tmp_path: Path) -> None:
     stored(tmp_path / "model", threshold=0.4)
     assert load_model(tmp_path).config.threshold == 0.4
     assert load_model(str(tmp_path)).config.threshold == 0.4
+
+
+def test_a_model_is_described_as_it_is_found(tmp_path: Path) -> None:
+    save_model(tiny_animator(threshold=0.4), tmp_path / "model", step=7)
+    for place in (tmp_path, tmp_path / "model", str(tmp_path)):
+        assert describe_model(place) == (tiny_animator(threshold=0.4).config, {"step": 7})
+    config, about = describe_model("puppets-tiny")
+    assert (config.image_size, list(about)) == (128, ["card"])
+    with pytest.raises(ModelError, match="there is no model 'nothere'"):
+        describe_model("nothere")
+
+
+def test_weights_are_counted(tmp_path: Path) -> None:
+    model = tiny_animator()
+    save_model(model, tmp_path, dtype=torch.float16)
+    assert count_parameters(tmp_path) == sum(weight.numel() for weight in model.parameters())
+    (tmp_path / "model.safetensors").write_bytes(b"cut")
+    assert count_parameters(tmp_path) is None
+    (tmp_path / "model.safetensors").unlink()
+    assert count_parameters(tmp_path) is None
 
 
 def test_an_unknown_name_lists_the_shipped_models(monkeypatch: pytest.MonkeyPatch) -> None:

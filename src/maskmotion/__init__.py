@@ -8,7 +8,7 @@ The public API, loaded when first used:
 
 - `animate`: from files to a file.
 - `open_engine`: a model made ready to run fast; `animate` takes it as `model`, for many clips.
-- `load_model`: a shipped model by name, or a model folder.
+- `load_model`: a shipped model by name, one of the Hugging Face hub, or a model folder.
 - `AnimationSession`: one source on one background, fed with driving frames as tensors.
 - `MaskMotionError` and its subclasses, in `maskmotion.errors`.
 """

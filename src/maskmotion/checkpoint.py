@@ -1,6 +1,10 @@
-"""Model folders: config.json + model.safetensors, written beside and renamed."""
+"""Model folders: config.json + model.safetensors, and README.md where the model has a card.
+
+Files are written beside and renamed.
+"""
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
@@ -8,9 +12,11 @@ from pathlib import Path
 
 import torch
 from pydantic import ValidationError
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
+from maskmotion import hub
+from maskmotion.card import CARD, ModelCard, readme
 from maskmotion.config import ModelConfig
 from maskmotion.durable import write_atomically
 from maskmotion.errors import ModelError
@@ -19,19 +25,27 @@ from maskmotion.models.animator import Animator
 SCHEMA_VERSION = 1
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
+README_NAME = "README.md"
+STATISTICS = ("running_mean", "running_var")
 DEFAULT_MODEL = "puppets-tiny"
 
 
 def save_model(
-    model: Animator, folder: Path, *, dtype: torch.dtype = torch.float32, **about: object
+    model: Animator,
+    folder: Path,
+    *,
+    dtype: torch.dtype = torch.float32,
+    card: ModelCard | None = None,
+    **about: object,
 ) -> None:
     """Write a model folder.
 
     Args:
         model: the networks.
-        folder: made where it is missing; its two files are replaced as wholes.
+        folder: made where it is missing; its files are replaced as wholes.
         dtype: dtype of the stored weights; BatchNorm statistics stay float32.
-        about: facts kept in config.json, such as training data or licence; JSON values.
+        card: what users must know; also written as README.md. Without one README.md stays as it is.
+        about: facts kept in config.json, such as data and steps of a training run; JSON values.
     """
     folder = Path(folder)
     tensors = {
@@ -39,16 +53,38 @@ def save_model(
         for key, value in model.state_dict().items()
         if not key.endswith("num_batches_tracked")
     }
+    if card is not None:
+        about[CARD] = card.model_dump(mode="json")
     text = json.dumps(
         {"schema": SCHEMA_VERSION, "model": model.config.model_dump(mode="json"), "about": about},
         indent=1,
     )
     write_atomically(folder / WEIGHTS_NAME, lambda path: save_file(tensors, path))
     write_atomically(folder / CONFIG_NAME, lambda path: path.write_text(text + "\n"))
+    if card is not None:
+        write_readme(folder)
+
+
+def write_readme(folder: Path) -> None:
+    """Write README.md of a model folder as `readme_of` has it.
+
+    Raises:
+        ModelError: as `describe`; or a broken card.
+    """
+    text = readme_of(folder)
+    write_atomically(
+        Path(folder) / README_NAME, lambda path: path.write_text(text, encoding="utf-8")
+    )
+
+
+def readme_of(folder: Path) -> str:
+    """README.md from the facts in a model folder's config.json; raises as `write_readme`."""
+    folder = Path(folder)
+    return readme(folder.absolute().name, *describe(folder), count_parameters(folder))
 
 
 def _stored(key: str, value: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    keep = key.endswith(("running_mean", "running_var"))
+    keep = key.endswith(STATISTICS)
     return value.detach().cpu().to(torch.float32 if keep else dtype).contiguous()
 
 
@@ -111,7 +147,7 @@ def describe(folder: Path) -> tuple[ModelConfig, dict[str, object]]:
             f"{folder} is not a model folder: it has no {CONFIG_NAME}; give a folder that "
             "`maskmotion train` or `maskmotion convert` wrote"
         ) from None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise ModelError(f"{path} is not a readable model configuration") from None
     if schema != SCHEMA_VERSION:
         raise ModelError(
@@ -122,6 +158,17 @@ def describe(folder: Path) -> tuple[ModelConfig, dict[str, object]]:
         return ModelConfig.model_validate(settings), about
     except ValidationError as error:
         raise ModelError(f"{path}: {error.errors()[0]['msg']}") from None
+
+
+def count_parameters(folder: Path) -> int | None:
+    """How many weights a model folder stores; None where its weights are missing or broken."""
+    try:
+        with safe_open(Path(folder) / WEIGHTS_NAME, "pt") as file:
+            names = file.keys()
+            weights = [name for name in names if not name.endswith(STATISTICS)]
+            return sum(math.prod(file.get_slice(name).get_shape()) for name in weights)
+    except (SafetensorError, OSError):
+        return None
 
 
 @contextmanager
@@ -137,29 +184,100 @@ def shipped_models() -> list[str]:
         return sorted(p.parent.name for p in folder.glob(f"*/{CONFIG_NAME}"))
 
 
+def hub_models() -> dict[str, Path]:
+    """Models in the Hugging Face hub's cache: name as `load_model` takes it -> folder."""
+    return {
+        name: folder
+        for name, folder in hub.cached_folders().items()
+        if _holds_model(folder) and (folder / WEIGHTS_NAME).is_file()
+    }
+
+
+def _holds_model(folder: Path) -> bool:
+    """Whether config.json was written by `save_model`, of whatever version."""
+    try:
+        data = json.loads((folder / CONFIG_NAME).read_text())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(data, dict) and {"schema", "model"} <= data.keys()
+
+
 def load_model(
     name_or_dir: str | Path = DEFAULT_MODEL, *, device: str | torch.device = "cpu"
 ) -> Animator:
-    """Load a shipped model by name or a model folder by path, in evaluation mode.
+    """Load a model in evaluation mode: a folder, one inside the package, or one of the hub.
 
     Args:
-        name_or_dir: a name that `maskmotion models` lists, or a folder that `maskmotion train` or
-            `maskmotion convert` wrote (a training run's folder works too).
+        name_or_dir: a folder that `maskmotion train` or `maskmotion convert` wrote (a training
+            run's folder works too); else a name that `maskmotion models` lists; else owner/name of
+            a model on the Hugging Face hub, or owner/name@revision. Those are downloaded once
+            and looked up at each call; where the hub cannot be reached, the cache is used.
         device: where the networks go.
     Returns:
         The networks, float32, in evaluation mode.
     Raises:
-        ModelError: no such model, or a folder that cannot be read.
+        ModelError: no such model, or one that cannot be read or downloaded.
     """
-    folder = Path(name_or_dir)
-    if (folder / "model" / CONFIG_NAME).is_file():
-        folder = folder / "model"
-    if folder.is_dir():
+    with model_folder(name_or_dir) as folder:
         return load_folder(folder).to(device)
-    if str(name_or_dir) in shipped_models():
+
+
+def describe_model(
+    name_or_dir: str | Path = DEFAULT_MODEL,
+) -> tuple[ModelConfig, dict[str, object]]:
+    """Configuration of a model, and the facts about it; of the hub's no weights are downloaded.
+
+    Args:
+        name_or_dir: as `load_model`.
+    Raises:
+        ModelError: no such model, or no readable config.json.
+    """
+    with model_folder(name_or_dir, weights=False) as folder:
+        return describe(folder)
+
+
+@contextmanager
+def model_folder(name_or_dir: str | Path, *, weights: bool = True) -> Iterator[Path]:
+    """The folder of a model.
+
+    Args:
+        name_or_dir: as `load_model`.
+        weights: False: of the hub's models, all but the weights will do.
+    Raises:
+        ModelError: no such model.
+    """
+    name, folder = str(name_or_dir), Path(name_or_dir)
+    if (folder / "model" / CONFIG_NAME).is_file():
+        yield folder / "model"
+    elif folder.is_dir():
+        yield folder
+    elif name in shipped_models():
         with shipped_folder() as shipped:
-            return load_folder(shipped / str(name_or_dir)).to(device)
-    raise ModelError(
-        f"there is no model {str(name_or_dir)!r}; give a model folder, or one of: "
-        f"{', '.join(shipped_models()) or 'none is shipped'}"
-    )
+            yield shipped / name
+    elif isinstance(name_or_dir, str) and hub.is_hub_name(name) and not folder.exists():
+        yield _hub_folder(name, weights)
+    else:
+        raise ModelError(
+            f"there is no model {name!r}; give a model folder, owner/name of a model on the "
+            f"Hugging Face hub, or one of: {', '.join(shipped_models()) or 'none is shipped'}"
+        )
+
+
+def _hub_folder(name: str, weights: bool) -> Path:
+    # The small files first: other libraries' models of many gigabytes have a config.json, too.
+    folder = hub.fetch(name, (CONFIG_NAME, README_NAME))
+    if not _holds_model(folder):
+        raise ModelError(
+            f"{name} on the Hugging Face hub is no model of maskmotion; `maskmotion models` lists "
+            "those that are at hand"
+        )
+    if not weights:
+        return folder
+    # By its commit, so that all files are of one version; of these the small ones are there.
+    folder = hub.fetch(f"{name.partition('@')[0]}@{folder.name}", (CONFIG_NAME, WEIGHTS_NAME))
+    if not (folder / WEIGHTS_NAME).is_file():
+        raise ModelError(
+            f"{name} on the Hugging Face hub has no {WEIGHTS_NAME}; tell its owner, or give "
+            "another revision: owner/name@revision"
+        )
+    return folder

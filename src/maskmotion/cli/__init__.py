@@ -32,7 +32,7 @@ VERBS = (
     ("synth", "Render clips of people with their exact truth."),
     ("convert", "Turn a released checkpoint of Perturbed Masks into a model folder."),
     ("export", "Write a model as ONNX graphs, with a program that runs them without torch."),
-    ("models", "List the models that come with maskmotion, and your own."),
+    ("models", "List the models at hand, or tell all about one."),
     ("doctor", "Check this installation: versions, devices, codecs, models."),
 )
 

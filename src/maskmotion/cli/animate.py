@@ -56,8 +56,8 @@ def animate(
             "transparent". Left out, the source's background stays.
         background_kind: "scene" for a plain scene, "class" for one that holds an object of the
             trained class, which is taken out.
-        model: a name that `maskmotion models` lists, a model folder, or a folder that
-            `maskmotion export` wrote.
+        model: a name that `maskmotion models` lists, OWNER/NAME on the Hugging Face hub, a model
+            folder, or a folder that `maskmotion export` wrote.
         frames: stop after this many frames.
         fit: what of the source is animated: crop (the square in its middle), letterbox (all of
             it), or a box LEFT,TOP,WIDTH,HEIGHT in pixels.

@@ -4,13 +4,8 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from maskmotion.checkpoint import (
-    CONFIG_NAME,
-    DEFAULT_MODEL,
-    describe,
-    load_model,
-    shipped_folder,
-)
+from maskmotion.card import plain_facts
+from maskmotion.checkpoint import DEFAULT_MODEL, describe_model, load_model
 from maskmotion.inference.export import check_target, export_model
 
 
@@ -29,7 +24,8 @@ def export(
 
     Args:
         out: the folder to write; one that holds an exported model is replaced.
-        model: a name that `maskmotion models` lists, or a model folder.
+        model: a name that `maskmotion models` lists, OWNER/NAME on the Hugging Face hub, or a
+            model folder.
         format: onnx runs on ONNX Runtime, in browsers, and on OpenVINO.
     """
     check_target(out)
@@ -40,8 +36,4 @@ def export(
 
 def facts_of(model: str) -> dict[str, object]:
     """What a model's folder says about it: data, licence and the like."""
-    with shipped_folder() as shipped:
-        for folder in (Path(model) / "model", Path(model), shipped / model):
-            if (folder / CONFIG_NAME).is_file():
-                return describe(folder)[1]
-    return {}
+    return plain_facts(describe_model(model)[1])
