@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from tests.models.tiny import pictures, tiny_animator
 
@@ -12,6 +14,7 @@ from maskmotion.checkpoint import (
     count_parameters,
     describe,
     describe_model,
+    in_eight_bits,
     load_folder,
     load_model,
     read_config,
@@ -19,7 +22,9 @@ from maskmotion.checkpoint import (
     shipped_models,
 )
 from maskmotion.errors import ModelError
+from maskmotion.media import to_tensor
 from maskmotion.models.animator import Animator
+from maskmotion.synth.puppets import render_clip
 
 
 def stored(folder: Path, **settings: object) -> Path:
@@ -246,3 +251,50 @@ def test_every_shipped_model_loads_and_animates() -> None:
         with torch.no_grad():
             out = model(pictures(1, size, size), pictures(1, size, size, seed=1))
         assert torch.isfinite(out).all()
+
+
+@given(
+    shape=st.tuples(st.integers(1, 5), st.integers(1, 4), st.integers(1, 3), st.integers(1, 3)),
+    scale=st.sampled_from([0.0, 1e-6, 1.0, 300.0]),
+    seed=st.integers(0, 99),
+)
+def test_eight_bits_are_off_by_half_a_step(
+    shape: tuple[int, int, int, int], scale: float, seed: int
+) -> None:
+    weight = scale * torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+    whole, step = in_eight_bits(weight)
+    assert whole.dtype == torch.int8
+    assert step.shape == (shape[0], 1, 1, 1)
+    largest = weight.abs().amax((1, 2, 3), keepdim=True)
+    assert ((whole * step - weight).abs() <= largest / 254 * 1.001 + 1e-30).all()
+    assert torch.allclose((whole * step).abs().amax((1, 2, 3), keepdim=True), largest, rtol=1e-5)
+
+
+def test_a_model_in_eight_bits(tmp_path: Path) -> None:
+    model = load_model("puppets-tiny")
+    for name, dtype in (("half", torch.float16), ("eight", torch.int8)):
+        save_model(model, tmp_path / name, dtype=dtype)
+    half, eight = (tmp_path / name / "model.safetensors" for name in ("half", "eight"))
+    assert eight.stat().st_size < 0.52 * half.stat().st_size
+    assert count_parameters(tmp_path / "eight") == count_parameters(tmp_path / "half")
+    loaded = load_model(tmp_path / "eight")
+    assert {x.dtype for x in loaded.state_dict().values()} <= {torch.float32, torch.int64}
+    source, driving = (
+        to_tensor(
+            [render_clip(figure_seed=n, motion_seed=n, background_seed=n, frames=1).frames[0]]
+        )
+        for n in (5, 6)
+    )
+    with torch.inference_mode():
+        error = (loaded(source, driving) - model(source, driving)).square().mean()
+    assert -10 * error.log10() > 45
+
+
+def test_eight_bits_without_their_steps_do_not_fit(tmp_path: Path) -> None:
+    save_model(tiny_animator(), tmp_path, dtype=torch.int8)
+    tensors = load_file(tmp_path / "model.safetensors")
+    tensors["stranger.weight_step"] = torch.ones(1)
+    del tensors["refiner.final.weight"]
+    save_file(tensors, tmp_path / "model.safetensors")
+    with pytest.raises(ModelError, match=r"the first is refiner\.final\.weight"):
+        load_model(tmp_path)
