@@ -168,6 +168,11 @@ def describe(folder: Path) -> tuple[ModelConfig, dict[str, object]]:
     path = Path(folder) / CONFIG_NAME
     try:
         data = json.loads(path.read_text())
+        if "exported" in data:
+            raise ModelError(
+                f"{folder} is an exported model, which `maskmotion animate` runs; give the model "
+                "that it was made from"
+            )
         schema, settings, about = data["schema"], data["model"], dict(data.get("about", {}))
     except FileNotFoundError:
         raise ModelError(

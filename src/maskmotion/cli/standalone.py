@@ -14,7 +14,8 @@ from maskmotion.inference.video import animate_with
 
 
 def main(argv: Sequence[str] | None = None, *, folder: Path) -> int:
-    """Animate, and return the exit code: 2 for what cannot be done, 1 for what failed.
+    """Animate, and return the exit code: 2 for what cannot be done, 1 for what failed, 130 for
+    Ctrl-C.
 
     Args:
         argv: arguments without the program's name; those of this process when left out.
@@ -24,6 +25,9 @@ def main(argv: Sequence[str] | None = None, *, folder: Path) -> int:
     try:
         engine = open_exported(folder)
         made = animate_with(engine, **vars(options), progress=show if sys.stderr.isatty() else None)
+    except KeyboardInterrupt:
+        sys.stderr.write("animate: interrupted\n")
+        return 130
     except (MaskMotionError, OSError) as error:
         sys.stderr.write(f"animate: error: {error}\n")
         return 2 if isinstance(error, InputError | OSError) else 1

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from maskmotion.checkpoint import DEFAULT_MODEL
+from maskmotion.errors import InputError
 from maskmotion.inference.backdrop import TRANSPARENT
 from maskmotion.inference.engines import EngineName, open_engine
 from maskmotion.inference.painter import BackgroundKind, Engine, Precision
@@ -66,7 +67,10 @@ def animate(
     inputs = [source, driving] if background is None else [source, driving, background]
     check_outputs(out, layers, inputs, transparent=background == TRANSPARENT)
     check_inputs([source], [driving], background, fit, driving_fit)
-    if isinstance(model, str | Path | Animator):
+    if not isinstance(model, str | Path | Animator):
+        if (engine, dtype, device) != ("auto", "auto", "auto"):
+            raise InputError("an opened engine has its dtype and device; name them to open_engine")
+    else:
         model = open_engine(model, engine=engine, dtype=dtype, device=device)
     return animate_with(
         model,

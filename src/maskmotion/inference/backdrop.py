@@ -92,7 +92,7 @@ def open_backdrop(background: str | Path, height: int, width: int) -> Iterator[B
         MediaError: the file cannot be read.
     """
     path = Path(background)
-    if not path.exists():
+    if not str(background) or not path.exists():  # "" would be this folder
         colour = np.array(_colour(str(background)), np.uint8)
         yield StillBackdrop(np.broadcast_to(colour, (height, width, 3)))
     elif is_video(path):

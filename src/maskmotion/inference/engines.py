@@ -44,7 +44,7 @@ def open_engine(
             takes torch for a model and ONNX Runtime for an exported folder.
         dtype: float32 is exact to 1e-4; bfloat16 is faster on processors that have it, and errs by
             about a grey level; "auto" takes it there. ONNX Runtime computes in float32.
-        device: auto, cpu, cuda or mps; of a model in a folder.
+        device: auto, cpu, cuda or mps; a loaded model stays where it is.
     Raises:
         InputError: an engine, dtype or device that cannot be had.
         ModelError: a model that cannot be read.
@@ -61,6 +61,8 @@ def open_engine(
     if is_exported(model):
         if engine == "torch":
             raise InputError(f"{model} was exported: it runs on onnx or openvino, not on torch")
+        if device not in ("auto", "cpu"):
+            raise InputError(f"{model} was exported: it runs on the processor, not on {device}")
         return open_exported(model, runtime="onnx" if engine == "auto" else engine, dtype=dtype)
     if engine not in ("auto", "torch"):
         raise InputError(

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib import metadata, resources
 from importlib.util import find_spec
@@ -275,8 +275,10 @@ def export_model(model: Animator, folder: Path, about: Mapping[str, object]) -> 
     }
     graphs = copy.deepcopy(model).cpu().float().eval().requires_grad_(False)
     use_graph_blocks(graphs)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    # Inside, as a folder may lie on another disk than its parent.
+    beside = Path(tempfile.mkdtemp(prefix=".new.", dir=folder))
     try:
         for stage in stages:
             export_graph(graphs, stage, beside / f"{stage.name}.onnx")
@@ -286,11 +288,13 @@ def export_model(model: Animator, folder: Path, about: Mapping[str, object]) -> 
         _move(beside, folder)
     finally:
         remove(beside)
+        for path in made:  # where nothing was written
+            with suppress(OSError):
+                path.rmdir()
 
 
 def _move(beside: Path, folder: Path) -> None:
     """Put a new export in the place of an old one; what else lies there stays."""
-    folder.mkdir(exist_ok=True)
     graphs = (f"{name}.onnx" for name in STAGES + BACKGROUND_STAGES)
     for name in (CONFIG_NAME, README_NAME, PROGRAM_NAME, PACKAGE_NAME, *graphs):
         remove(folder / name)

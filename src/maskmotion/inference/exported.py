@@ -73,13 +73,16 @@ def read_config(folder: str | Path) -> ExportedConfig:
             f"reads {EXPORT_VERSION}; export the model again"
         )
     try:
-        return ExportedConfig(
+        config = ExportedConfig(
             int(facts["size"]), float(facts["animation_scale"]), bool(facts["background_networks"])
         )
+        if config.size < 1 or not 0 < config.animation_scale <= 2:
+            raise ValueError
     except (KeyError, TypeError, ValueError):
         raise ModelError(
-            f"{Path(folder) / CONFIG_NAME} lacks settings; export the model again"
+            f"{Path(folder) / CONFIG_NAME} has missing or wrong settings; export the model again"
         ) from None
+    return config
 
 
 def _facts(folder: Path) -> dict[str, Any]:
@@ -150,7 +153,8 @@ class OnnxRuntimeStages:
         """As `Stages.run`."""
         session = self._sessions[stage]
         names = [output.name for output in session.get_outputs()]
-        return dict(zip(names, session.run(names, inputs), strict=True))
+        with _running(stage):
+            return dict(zip(names, session.run(names, inputs), strict=True))
 
 
 class OpenVinoStages:
@@ -175,7 +179,8 @@ class OpenVinoStages:
 
     def run(self, stage: str, /, **inputs: np.ndarray) -> Mapping[str, np.ndarray]:
         """As `Stages.run`."""
-        return self._requests[stage].infer(inputs)
+        with _running(stage):
+            return self._requests[stage].infer(inputs)
 
 
 def _library(name: str, extra: str) -> ModuleType:
@@ -193,10 +198,29 @@ def _opening(path: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # each runtime has its own
-        reason = str(error).strip().split("\n")[0]
         raise ModelError(
-            f"{path} cannot be read ({reason}); copy the exported folder again"
+            f"{path} cannot be read ({_reason(error)}); copy the exported folder again"
         ) from None
+
+
+@contextmanager
+def _running(stage: str) -> Iterator[None]:
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"{stage}.onnx does not fit the other graphs or {CONFIG_NAME} beside it "
+            f"({_reason(error)}); copy the whole exported folder again"
+        ) from None
+
+
+def _reason(error: Exception) -> str:
+    """The last line that says something; OpenVINO's first ones name its own source files."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = [line for line in lines if not line.startswith(("Exception from", "Check '"))]
+    return (told or lines or [type(error).__name__])[0].rstrip(".")
 
 
 class ExportedEngine:

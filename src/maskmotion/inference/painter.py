@@ -36,6 +36,9 @@ class Lazy(Mapping[str, np.ndarray]):
     def __iter__(self) -> Iterator[str]:
         return iter(self._makers)
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._makers  # Mapping would make the array
+
     def __len__(self) -> int:
         return len(self._makers)
 

@@ -91,6 +91,10 @@ def animate_with(
         total = _least(reader.info.frames, frames)
         missing = _missing_folders(out, layers)
         stack.push(lambda error, *_: _remove_empty(missing) if error else None)
+        # What is opened last is closed first: layers go if the video cannot be finished.
+        layer_writer = None
+        if layers is not None:
+            layer_writer = stack.enter_context(LayerWriter(Path(layers), reader.info.fps))
         writer = stack.enter_context(
             open_writer(
                 out,
@@ -101,9 +105,6 @@ def animate_with(
                 audio_from=reader.info.path if reader.info.has_audio else None,
             )
         )
-        layer_writer = None
-        if layers is not None:
-            layer_writer = stack.enter_context(LayerWriter(Path(layers), reader.info.fps))
 
         def write(batch: list[_Driven], painted: Painted) -> None:
             if layer_writer is not None:

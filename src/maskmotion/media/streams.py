@@ -117,7 +117,7 @@ def decode(info: VideoInfo, threads: int = 0, reduction: int = 1) -> Iterator[Fr
     Args:
         info: of `probe`.
         threads: that decode; 0: as many as FFmpeg sees fit.
-        reduction: how many times smaller the pictures are than `info` says.
+        reduction: how many times smaller the pictures are than `info` says, where `displayed` can.
     """
     nominal_s = float(1 / info.fps)
     with open_container(info.path) as container:
