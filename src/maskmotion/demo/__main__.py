@@ -8,6 +8,7 @@ import maskmotion
 from maskmotion.checkpoint import DEFAULT_MODEL
 from maskmotion.demo.inputs import read_inputs
 from maskmotion.demo.pages import draw_sheet, write_video
+from maskmotion.demo.rendering import render_inputs
 from maskmotion.demo.results import animate, distances, moved_pixels
 from maskmotion.errors import MaskMotionError
 from maskmotion.inference.video import check_outputs
@@ -68,8 +69,6 @@ def demonstrate(model: str, out: Path) -> None:
 def render(folder: Path) -> None:
     """Render the inputs into a folder, as `render_inputs`."""
     require_folder(folder, "the inputs")
-    from maskmotion.demo.rendering import render_inputs  # what renders people takes a second
-
     render_inputs(folder)
     say(f"{folder}: the demonstration's inputs")
 

@@ -44,14 +44,17 @@ def animate(engine: Engine, inputs: Inputs) -> Results:
         inputs: of the engine's size.
     """
     painter = _painter(engine, inputs)
-    step = engine.batch_frames
-    starts = range(0, len(inputs.driving), step)
-    painted = [painter.paint(inputs.driving[start : start + step]) for start in starts]
-    swaps = "background_refined" in painted[0].layers
+    masks, animated, swapped = [], [], []
+    for start in range(0, len(inputs.driving), engine.batch_frames):
+        painted = painter.paint(inputs.driving[start : start + engine.batch_frames])
+        masks.append(painted.alphas[..., None].repeat(3, axis=-1))
+        animated.append(painted.layers["high_res"])
+        if "background_refined" in painted.layers:
+            swapped.append(painted.frames)
     return Results(
-        mask=np.repeat(np.concatenate([p.alphas for p in painted])[..., None], 3, axis=-1),
-        animated=np.concatenate([p.layers["high_res"] for p in painted]),
-        swapped=np.concatenate([p.frames for p in painted]) if swaps else None,
+        np.concatenate(masks),
+        np.concatenate(animated),
+        np.concatenate(swapped) if swapped else None,
     )
 
 
