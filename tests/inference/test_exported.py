@@ -248,7 +248,10 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty": (lambda folder: None, "is not an exported model"),
     "a plain model": (plain_model, "is not an exported model; write one with `maskmotion export"),
     "another version": (lambda folder: write_config(folder, exported=2), "in format 2"),
-    "a setting is missing": (lambda folder: write_config(folder, size=None), "missing or wrong settings"),
+    "a setting is missing": (
+        lambda folder: write_config(folder, size=None),
+        "missing or wrong settings",
+    ),
     "no graph": (write_config, "has no mask.onnx; copy the whole exported folder"),
     "an empty graph": (lambda folder: (write_config(folder), cut_off(folder, 0)), "high_res.onnx"),
     "a cut-off graph": (lambda folder: (write_config(folder), cut_off(folder, 60)), "high_res.onn"),

@@ -179,3 +179,100 @@ def test_cover_keeps_aspect_and_middle() -> None:
     assert cover(picture, 40, 40)[:, 3:-3].min() == 255
     assert cover(picture, 80, 80)[:, 4:-4].min() == 255
     assert np.array_equal(cover(picture, 40, 120), picture)
+
+
+def ramp(height: int, width: int) -> np.ndarray:
+    """Red rises with x and green with y, as a share of the picture: the same at every size."""
+    y, x = np.mgrid[0:height, 0:width]
+    shares = np.stack([(x + 0.5) / width, (y + 0.5) / height, 0 * x + 0.5], -1)
+    return np.rint(255 * shares).astype(np.uint8)
+
+
+@pytest.mark.parametrize("box", ["crop", "101,40,150,201", "3,200,90,61", "0,0,400,160"])
+@pytest.mark.parametrize("reduction", [1, 2, 3, 4])
+@pytest.mark.parametrize("size", [32, 50])
+def test_what_is_cut_lies_where_the_square_is(box: str, reduction: int, size: int) -> None:
+    """Closed form, to a fifth of a pixel of the result."""
+    height, width = 261, 400
+    square = square_of(box, height, width)
+    reduced = ramp(round(height / reduction), round(width / reduction))
+    found = cut(reduced, square, size, (height, width)).astype(float)
+    centres = (np.arange(size) + 0.5) * square.side / size
+    x, y = (square.left + centres) / width, (square.top + centres) / height
+    inside_x, inside_y = (
+        (edges > 0.03) & (edges < 0.97) & (np.arange(size) > 2) & (np.arange(size) < size - 3)
+        for edges in (x, y)
+    )
+    wide, high = 255 * square.side / size / np.array([width, height])  # levels a pixel
+    assert np.abs(found[..., 0] - 255 * x)[:, inside_x].max() < 0.2 * wide + 1
+    assert np.abs(found[..., 1] - 255 * y[:, None])[inside_y].max() < 0.2 * high + 1
+
+
+@given(
+    height=st.integers(1, 400),
+    width=st.integers(1, 400),
+    fit=FITS,
+    size=st.integers(1, 64),
+    reduction=st.integers(1, 20),
+)
+def test_any_picture_can_be_cut(
+    height: int, width: int, fit: str, size: int, reduction: int
+) -> None:
+    image = np.full(
+        (max(1, round(height / reduction)), max(1, round(width / reduction)), 3), 77, np.uint8
+    )
+    found = cut(image, square_of(fit, height, width), size, (height, width))
+    assert found.shape == (size, size, 3)
+    assert (found == 77).all()
+
+
+@given(data=st.data(), height=st.integers(16, 300), width=st.integers(16, 300))
+def test_what_lies_outside_is_not_seen(data: st.DataObject, height: int, width: int) -> None:
+    """What is beyond a square never reaches it, however much it is scaled."""
+    side = data.draw(st.integers(16, min(height, width)))
+    left, top = data.draw(st.integers(0, width - side)), data.draw(st.integers(0, height - side))
+    image = np.full((height, width, 3), 255, np.uint8)
+    image[top : top + side, left : left + side] = 20
+    square = square_of(f"{left},{top},{side},{side}", height, width)
+    size = data.draw(st.integers(1, 64))
+    assert (cut(image, square, size) == 20).all()
+
+
+@pytest.mark.parametrize("side", [30, 90, 61])
+def test_what_is_pasted_lies_in_its_square(side: int) -> None:
+    """A picture of halves: they meet in the middle of the square."""
+    halves = np.zeros((64, 64, 3), np.uint8)
+    halves[:, 32:] = 240
+    pasted = paste(np.full((100, 120, 3), 7, np.uint8), halves, Square(20, 5, side))
+    middle, row = 20 + side / 2, pasted[5 + side // 2, :, 0]
+    assert row[19] == 7
+    assert row[20 + side] == 7
+    assert (row[20 : round(middle) - 4] == 0).all()
+    assert (row[round(middle) + 4 : 20 + side] == 240).all()
+    assert abs(row[20 : 20 + side].sum() / 240 - side / 2) < 0.3
+
+
+@pytest.mark.parametrize(("height", "width"), [(50, 300), (300, 40), (64, 100), (331, 209)])
+def test_what_covers_lies_in_the_middle(height: int, width: int) -> None:
+    """Closed form, to a fifth of a pixel of the result."""
+    own_height, own_width = 128, 200
+    found = cover(ramp(own_height, own_width), height, width).astype(float)
+    factor = max(height / own_height, width / own_width)
+    x = 0.5 + (np.arange(width) + 0.5 - width / 2) / factor / own_width
+    y = 0.5 + (np.arange(height) + 0.5 - height / 2) / factor / own_height
+    edge = 3 + int(2 * factor)
+    levels = 255 / factor / np.array([own_width, own_height])  # a pixel
+    apart_x = np.abs(found[..., 0] - 255 * x)[:, edge:-edge]
+    apart_y = np.abs(found[..., 1] - 255 * y[:, None])[edge:-edge]
+    assert apart_x.max() < 0.2 * levels[0] + 1
+    assert apart_y.max() < 0.2 * levels[1] + 1
+
+
+def test_pictures_of_the_right_size_are_not_touched() -> None:
+    image = noise(48, 48)
+    assert np.array_equal(cut(image, Square(0, 0, 48), 48), image)
+    assert np.array_equal(cut(image, Square(8, 3, 32), 32), image[3:35, 8:40])
+    beyond = cut(image, Square(-2, 40, 16), 16)  # repeated to the left and below
+    assert np.array_equal(beyond[:8, 2:], image[40:, :14])
+    assert (beyond[:8, :2] == image[40:, :1]).all()
+    assert (beyond[8:] == beyond[7]).all()

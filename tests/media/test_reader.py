@@ -10,6 +10,7 @@ import av
 import numpy as np
 import pytest
 from av.video.reformatter import ColorRange, Colorspace
+from PIL import Image
 from tests.media.clips import (
     HEIGHT,
     WIDTH,
@@ -22,7 +23,8 @@ from tests.media.clips import (
 )
 
 from maskmotion.errors import MediaError
-from maskmotion.media import Frame, is_video, open_video
+from maskmotion.media import Frame, is_video, on_white, open_video
+from maskmotion.media.fit import Square, cut
 
 PQ, HLG = 16, 18
 
@@ -150,6 +152,118 @@ def test_oblong_pixels_become_square(tmp_path: Path) -> None:
         assert (video.info.width, video.info.height) == (WIDTH * 4 // 3, HEIGHT)
         frame = next(iter(video))
     assert psnr(frame.image, corners(HEIGHT, WIDTH * 4 // 3)) > 22
+
+
+def waves(height: int, width: int) -> np.ndarray:
+    """A picture of slow waves, the same at every size."""
+    y, x = np.mgrid[0:height, 0:width]
+    y, x = (y + 0.5) / height, (x + 0.5) / width
+    shades = [np.sin(4 * x + 3 * y), np.cos(5 * x), np.sin(6 * y - 2 * x)]
+    return np.rint(127.5 + 90 * np.stack(shades, -1)).astype(np.uint8)
+
+
+def reduced_all(path: Path, factor: int) -> list[Frame]:
+    with open_video(path) as video:
+        return list(video.reduced(factor))
+
+
+@pytest.mark.parametrize("factor", [2, 3, 5, 8])
+@pytest.mark.parametrize("rotation", [None, 90, 180, -1])
+def test_reduced_pictures_show_the_same(factor: int, rotation: int | None, tmp_path: Path) -> None:
+    """Where they show it, to a fifth of a pixel: the shift of another one is seen."""
+    path = write_clip(tmp_path / "a.mp4", [waves(180, 320)] * 2, rotation=rotation)
+    whole = read_all(path)[0].image
+    height, width = whole.shape[:2]
+    wanted = waves(round(180 / factor), round(320 / factor))
+    turned = {None: wanted, 90: np.rot90(wanted, -1), 180: wanted[::-1, ::-1], -1: wanted[:, ::-1]}
+    wanted = turned[rotation].astype(int)
+    for frame in reduced_all(path, factor):
+        assert frame.image.shape == (round(height / factor), round(width / factor), 3)
+        assert frame.image.flags.c_contiguous
+        apart = np.abs(frame.image - wanted)[1:-1, 1:-1]
+        steps = np.abs(np.diff(wanted, axis=1)).max(), np.abs(np.diff(wanted, axis=0)).max()
+        assert apart.max() <= 3 + 0.2 * max(steps)
+        assert apart.mean() < 1.5
+
+
+def test_reduced_pictures_are_low_passed(tmp_path: Path) -> None:
+    """Stripes of a pixel become grey, and do not come through as coarse ones."""
+    stripes = np.full((96, 96, 3), 60, np.uint8)
+    stripes[:, ::2] = 180
+    path = write_clip(tmp_path / "a.mkv", [stripes] * 2, pixels="yuv444p")
+    for factor in (3, 4, 6):
+        inside = reduced_all(path, factor)[0].image[2:-2, 2:-2].astype(int)
+        assert np.abs(inside - 120).max() <= 12
+
+
+def test_reduced_times_are_the_same(tmp_path: Path) -> None:
+    times = [0, 0.04, 0.3, 0.31, 0.5]
+    path = write_clip(tmp_path / "a.mkv", moving(5), times_s=times, tick_s=Fraction(1, 1000))
+    whole, reduced = read_all(path), reduced_all(path, 4)
+    assert [(f.time_s, f.duration_s) for f in reduced] == [(f.time_s, f.duration_s) for f in whole]
+    assert [frame.time_s for frame in reduced] == pytest.approx(times)
+
+
+def test_a_factor_of_one_changes_nothing(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", moving(3))
+    pairs = zip(read_all(path), reduced_all(path, 1), strict=True)
+    assert all(np.array_equal(whole.image, reduced.image) for whole, reduced in pairs)
+
+
+@pytest.mark.parametrize("factor", [30, 48, 1000])
+def test_a_pixel_is_left_of_any_picture(factor: int, tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", [np.full((32, 48, 3), 120, np.uint8)] * 2)
+    frame = reduced_all(path, factor)[0]
+    assert frame.image.shape == (1, max(1, round(48 / factor)), 3)
+    assert np.abs(frame.image.astype(int) - 120).max() <= 3
+
+
+def test_what_is_no_video_file_is_read_whole(tmp_path: Path) -> None:
+    """Folders, strips and animations: their pictures are whole however they are decoded."""
+    pictures = [Image.fromarray(image) for image in moving(2, 32, 32)]
+    (tmp_path / "folder").mkdir()
+    for index, picture in enumerate(pictures):
+        picture.save(tmp_path / "folder" / f"{index}.png")
+    pictures[0].save(tmp_path / "a.png", save_all=True, append_images=pictures[1:])
+    for path in (tmp_path / "folder", tmp_path / "a.png"):
+        frames = reduced_all(path, 4)
+        assert [frame.image.shape for frame in frames] == [(32, 32, 3)] * 2
+
+
+def test_reduced_iterations_start_again_and_end_with_the_file(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", moving(4))
+    with open_video(path) as video:
+        first, second = video.reduced(2), video.reduced(3)
+        assert next(first).image.shape == (16, 24, 3)
+        assert next(second).image.shape == (11, 16, 3)
+        assert next(iter(video)).image.shape == (32, 48, 3)
+        assert [next(first).time_s, next(second).time_s] == pytest.approx([0.04, 0.04])
+    assert list(first) == list(second) == []
+
+
+def test_transparent_videos_are_read_whole(tmp_path: Path) -> None:
+    """What is under transparency would come through at its edges: here black, around white."""
+    disc = np.hypot(*(np.mgrid[0:96, 0:96] - 48)) < 30
+    images = [np.repeat(disc[..., None] * np.uint8(255), 4, axis=2)] * 2
+    path = write_clip(
+        tmp_path / "a.mov", images, codec="prores_ks", pixels="yuva444p10le", options={}
+    )
+    for frame in reduced_all(path, 4):
+        square = cut(on_white(frame.image, frame.alpha), Square(0, 0, 96), 12, (96, 96))
+        assert square.min() > 240
+
+
+@pytest.mark.parametrize("transfer", [PQ, HLG])
+def test_high_dynamic_range_is_read_whole(tmp_path: Path, transfer: int) -> None:
+    """Means of signals are not means of what is shown: dark or bright would win."""
+    stripes = np.full((HEIGHT, 48, 3), 5000, np.uint16)
+    stripes[:, ::2] = 40000
+    path = hdr_clip(tmp_path / "hdr.mkv", stripes, transfer)
+    whole = read_all(path)[0].image
+    wanted = whole.reshape(HEIGHT, 12, 4, 3).mean((0, 2))
+    reduced = reduced_all(path, 4)[0].image
+    found = reduced.reshape(reduced.shape[0], 12, -1, 3).mean((0, 2))
+    assert np.abs(found - wanted).max() <= 2
 
 
 def flat(colour: tuple[int, int, int], height: int = HEIGHT) -> list[np.ndarray]:

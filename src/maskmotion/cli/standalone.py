@@ -8,10 +8,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from maskmotion.errors import InputError, MaskMotionError
-from maskmotion.inference.exported import open_exported
-from maskmotion.inference.video import animate_with
-
 
 def main(argv: Sequence[str] | None = None, *, folder: Path) -> int:
     """Animate, and return the exit code: 2 for what cannot be done, 1 for what failed, 130 for
@@ -23,14 +19,27 @@ def main(argv: Sequence[str] | None = None, *, folder: Path) -> int:
     """
     options = parser().parse_args(argv)
     try:
-        engine = open_exported(folder)
-        made = animate_with(engine, **vars(options), progress=show if sys.stderr.isatty() else None)
+        return run(options, folder)
     except KeyboardInterrupt:
         sys.stderr.write("animate: interrupted\n")
         return 130
+
+
+def run(options: argparse.Namespace, folder: Path) -> int:
+    """As `main`, but for Ctrl-C."""
+    # Here, as this takes a moment, in which Ctrl-C is to be told as later.
+    from maskmotion.errors import InputError, MaskMotionError
+    from maskmotion.inference.exported import open_exported
+    from maskmotion.inference.video import animate_with
+
+    watched = sys.stderr.isatty()
+    try:
+        engine = open_exported(folder)
+        made = animate_with(engine, **vars(options), progress=show if watched else None)
     except (MaskMotionError, OSError) as error:
         sys.stderr.write(f"animate: error: {error}\n")
         return 2 if isinstance(error, InputError | OSError) else 1
+    sys.stderr.write("\n" * watched)
     sys.stdout.write(
         f"{made.path}: {made.frames} frames, {made.duration_s:.2f} s ({engine.name})\n"
     )
@@ -73,7 +82,7 @@ def parser() -> argparse.ArgumentParser:
 def show(done: int, total: int | None) -> None:
     """Say how far it is, on one line."""
     of_all = "" if total is None else f" of {total}"
-    sys.stderr.write(f"\r{done}{of_all} frames" + "\n" * (done == total))
+    sys.stderr.write(f"\r{done}{of_all} frames")
     sys.stderr.flush()
 
 

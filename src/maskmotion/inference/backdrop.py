@@ -56,6 +56,7 @@ class VideoBackdrop:
         self._frames = self._started()
         self._start_s = 0.0  # when the running round began
         self._frame = self._first()
+        self._fitted: tuple[Frame, np.ndarray] | None = None  # shown until the next frame's time
 
     def at(self, time_s: float) -> np.ndarray:
         """The frame shown at a time, (H, W, 3) uint8 RGB; times rise."""
@@ -66,8 +67,10 @@ class VideoBackdrop:
                 self._frames = self._started()
                 following = self._first()
             self._frame = following
-        shown = on_white(self._frame.image, self._frame.alpha)
-        return cover(shown, self.height, self.width)
+        if self._fitted is None or self._fitted[0] is not self._frame:
+            shown = on_white(self._frame.image, self._frame.alpha)
+            self._fitted = self._frame, cover(shown, self.height, self.width)
+        return self._fitted[1]
 
     def _started(self) -> Iterator[Frame]:
         return self.reader.reduced(self._reduction)

@@ -45,6 +45,7 @@ TORCH_FREE = (
     "media",
 )
 """What the program takes along of the package: modules, and folders of modules."""
+UNFINISHED = ".new."  # begins the name of what an export that was killed leaves in its folder
 PROGRAM = "cli/standalone.py"
 PROGRAM_NAME, README_NAME, PACKAGE_NAME = "animate.py", "README.md", "maskmotion"
 EXAMPLE_BATCH = 2  # any but 1, which torch would take for a constant
@@ -278,7 +279,9 @@ def export_model(model: Animator, folder: Path, about: Mapping[str, object]) -> 
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     # Inside, as a folder may lie on another disk than its parent.
-    beside = Path(tempfile.mkdtemp(prefix=".new.", dir=folder))
+    for left in folder.glob(f"{UNFINISHED}*"):
+        remove(left)
+    beside = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=folder))
     try:
         for stage in stages:
             export_graph(graphs, stage, beside / f"{stage.name}.onnx")
@@ -312,7 +315,9 @@ def check_target(folder: Path) -> None:
     for path in (folder, *folder.parents):
         if path.exists() and not path.is_dir():
             raise InputError(f"{path} is a file; name a folder for the exported model")
-    if folder.is_dir() and any(folder.iterdir()) and not is_exported(folder):
+    if not folder.is_dir() or is_exported(folder):
+        return
+    if any(not path.name.startswith(UNFINISHED) for path in folder.iterdir()):
         raise InputError(f"{folder} holds other files; name a new folder for the exported model")
 
 
@@ -424,7 +429,7 @@ def readme(config: ModelConfig, stages: Sequence[Stage], about: Mapping[str, obj
         *(f"- {key}: {value}" for key, value in about.items()),
         "",
         "```",
-        "pip install onnxruntime numpy av pillow",
+        "pip install onnxruntime numpy av pillow  # Python 3.11 or later",
         f"python {PROGRAM_NAME} --source me.png --driving dance.mp4 --out me_dancing.mp4",
         "```",
         "",

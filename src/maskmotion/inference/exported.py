@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 
@@ -113,6 +113,8 @@ def open_exported(
         MissingExtraError: the runtime is not installed.
         ModelError: no exported folder, one of another version, or graphs missing or broken.
     """
+    if dtype not in get_args(Precision):
+        raise InputError(f"dtype is one of {', '.join(get_args(Precision))}, not {dtype!r}")
     config = read_config(folder)
     names = STAGES + BACKGROUND_STAGES * config.background_networks
     paths = {name: Path(folder) / f"{name}.onnx" for name in names}
@@ -211,13 +213,13 @@ def _running(stage: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise ModelError(
-            f"{stage}.onnx does not fit the other graphs or {CONFIG_NAME} beside it "
-            f"({_reason(error)}); copy the whole exported folder again"
+            f"{stage}.onnx cannot be run ({_reason(error)}); if it does not belong to the other "
+            f"graphs and {CONFIG_NAME} beside it, copy the whole exported folder again"
         ) from None
 
 
 def _reason(error: Exception) -> str:
-    """The last line that says something; OpenVINO's first ones name its own source files."""
+    """The first line that says something; OpenVINO's own first ones name its source files."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     told = [line for line in lines if not line.startswith(("Exception from", "Check '"))]
     return (told or lines or [type(error).__name__])[0].rstrip(".")
