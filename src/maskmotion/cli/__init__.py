@@ -36,6 +36,11 @@ VERBS = (
     ("doctor", "Check this installation: versions, devices, codecs, models."),
 )
 
+# Threads of networks wait for each other in a loop, by default so long that decoding, encoding and
+# other programs starve. So short a wait costs nothing on an idle machine (docs/performance.md). The
+# library of the threads reads it when it is loaded, with torch.
+os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+
 ABOUT = """\
 Animate a picture with the motion of a video, on any background.
 
