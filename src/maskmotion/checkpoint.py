@@ -29,7 +29,7 @@ README_NAME = "README.md"
 STATISTICS = ("running_mean", "running_var")
 STEP = "_step"  # ends the name of what an 8-bit weight is multiplied by
 LEVELS = 127  # of 8-bit weights, on either side of zero
-DEFAULT_MODEL = "puppets-tiny"
+DEFAULT_MODEL = "people-tiny"
 
 
 def save_model(
