@@ -186,7 +186,8 @@ def test_the_program_runs_without_torch(
     assert str(exported / "maskmotion") in done.stdout
     assert sorted(path.name for path in (tmp_path / "layers").iterdir()) == sorted(LAYERS)
     with contextlib.chdir(tmp_path):
-        assert cli.main(["animate", *words, "--dtype", "float32", "--out", "torch/"]) == 0
+        words += ["--model", MODEL, "--dtype", "float32", "--out", "torch/"]
+        assert cli.main(["animate", *words]) == 0
     with open_video(tmp_path / "out") as found, open_video(tmp_path / "torch") as wanted:
         for one, other in zip(found, wanted, strict=True):
             assert apart(one.image, other.image) <= 1

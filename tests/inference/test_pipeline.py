@@ -1,6 +1,5 @@
 """Stages that overlap: results and errors as if there were no threads, and none left."""
 
-import signal
 import subprocess
 import sys
 import threading
@@ -17,7 +16,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from tests.inference.threads import WAIT_S, wait_for
-from tests.interrupts import interruptible
 from tiny import tiny_animator
 
 from maskmotion import animate
@@ -239,21 +237,40 @@ def test_programs_end_as_without_threads(program: str, printed: str) -> None:
     assert (child.returncode, child.stdout, child.stderr) == (0, printed, "")
 
 
+INTERRUPTED = """
+import signal, sys, threading, time
+from maskmotion.inference.pipeline import ahead
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main = threading.main_thread().ident
+
+def slow():
+    for _ in range(int(sys.argv[1])):
+        signal.pthread_kill(main, signal.SIGINT)  # the second one is met in the clean-up
+        time.sleep(0.1)
+    print("ended")
+    yield 1
+
+try:
+    with ahead(slow(), 1) as taken:
+        list(taken)
+except KeyboardInterrupt:
+    print("interrupted", threading.active_count())
+"""
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="sends signals to a thread")
 @pytest.mark.parametrize("times", [1, 2])
 def test_interrupts_wait_for_the_thread(times: int) -> None:
-    main, ended = threading.main_thread().ident, []
-
-    def slow() -> Iterator[int]:
-        for _ in range(times):
-            signal.pthread_kill(main, signal.SIGINT)  # the second one is met in the clean-up
-            time.sleep(0.1)
-        ended.append(True)
-        yield 1
-
-    with interruptible(), pytest.raises(KeyboardInterrupt), ahead(slow(), 1) as taken:
-        list(taken)
-    assert ended == [True]
+    child = subprocess.run(
+        [sys.executable, "-W", "error", "-c", INTERRUPTED, str(times)],
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S,
+        check=False,
+    )
+    printed = "ended\ninterrupted 1\n"
+    assert (child.returncode, child.stdout, child.stderr) == (0, printed, "")
 
 
 # --------------------------------------------------------------------------- animate
