@@ -1,13 +1,21 @@
-"""Work spread over processes, each on one thread; they end with the one that started them."""
+"""The processor, and work spread over its cores in processes of one thread each.
+
+Processes end with the one that started them.
+"""
 
 import multiprocessing
 import os
+import platform
+import re
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from maskmotion.errors import MaskMotionError
@@ -29,6 +37,28 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def cpuinfo() -> str:
+    """What Linux tells about the processor; "" elsewhere."""
+    try:
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
+def processor_name() -> str:
+    """The processor's name, as far as the system tells it."""
+    found = re.search(r"^model name\s*:\s*(.+)$", cpuinfo(), flags=re.MULTILINE)
+    if found:
+        return found[1]
+    if sys.platform == "darwin":
+        command = ["sysctl", "-n", "machdep.cpu.brand_string"]
+        with suppress(OSError, subprocess.SubprocessError):
+            return subprocess.run(
+                command, capture_output=True, text=True, check=True
+            ).stdout.strip()
+    return platform.processor() or platform.machine()
 
 
 class Processes:

@@ -1,18 +1,14 @@
 """What the machine is, and how fast it convolves."""
 
-import platform
-import re
-import subprocess
-import sys
 import time
 from functools import cache
-from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
 
 from maskmotion.bench.forms import Dtype
+from maskmotion.processes import processor_name
 
 DTYPES: tuple[Dtype, ...] = ("float32", "bfloat16")
 CHANNELS, SIDE = 256, 64  # of the convolution; the paper's bottleneck
@@ -25,20 +21,7 @@ def processor(device: str) -> str:
     kind = torch.device(device)
     if kind.type == "cuda":
         return torch.cuda.get_device_name(kind)
-    try:
-        if sys.platform == "linux":
-            text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-            found = re.search(r"^model name\s*:\s*(.+)$", text, flags=re.MULTILINE)
-            if found:
-                return found[1]
-        if sys.platform == "darwin":
-            command = ["sysctl", "-n", "machdep.cpu.brand_string"]
-            return subprocess.run(
-                command, capture_output=True, text=True, check=True
-            ).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        pass
-    return platform.processor() or platform.machine()
+    return processor_name()
 
 
 def convolution_gflops(device: str, dtype: Dtype) -> float:

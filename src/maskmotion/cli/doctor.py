@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from maskmotion.processes import cores
+from maskmotion.processes import cores, cpuinfo, processor_name
 
 Section = Literal["versions", "devices", "codecs", "models"]
 GIB = 2**30
@@ -161,7 +161,7 @@ def _ffmpeg_version(av: Any) -> str:
 
 
 def _devices() -> Iterator[Finding]:
-    yield Finding("devices", "processor", True, f"{_processor()}, {cores()} cores")
+    yield Finding("devices", "processor", True, f"{processor_name()}, {cores()} cores")
     memory = _memory_bytes()
     yield Finding("devices", "memory", True, f"{memory / GIB:.1f} GiB" if memory else "unknown")
     try:
@@ -247,28 +247,6 @@ def _opengl() -> Iterator[Finding]:
     yield finding(ok=True, detail=detail)
 
 
-def _processor() -> str:
-    try:
-        if sys.platform == "linux":
-            found = re.search(r"^model name\s*:\s*(.+)$", _cpuinfo(), flags=re.MULTILINE)
-            if found:
-                return found[1]
-        if sys.platform == "darwin":
-            command = ["sysctl", "-n", "machdep.cpu.brand_string"]
-            done = subprocess.run(command, capture_output=True, text=True, check=True)
-            return done.stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        pass
-    return platform.processor() or platform.machine()
-
-
-def _cpuinfo() -> str:
-    try:
-        return Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return ""
-
-
 def _memory_bytes() -> int:
     if sys.platform == "win32":
         return 0
@@ -286,7 +264,7 @@ def _bf16_instructions() -> list[str]:
     capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     present = {name for name, there in capabilities.items() if there is True}
     if not present:
-        line = re.search(r"^(?:flags|Features)\s*:(.*)$", _cpuinfo(), flags=re.MULTILINE)
+        line = re.search(r"^(?:flags|Features)\s*:(.*)$", cpuinfo(), flags=re.MULTILINE)
         present = set(line[1].split()) if line else set()
     return [names[name] for name in names if name in present]
 
