@@ -60,6 +60,13 @@ class DataConfig(_Settings):
         description="share of the samples with a learned true alpha (motion.truth) on which the "
         "background networks see another clip's scene, as in a swap, and not the source",
     )
+    twins: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of the samples with a learned true alpha (motion.truth) that another "
+        "drives who moves alike, where such others were rendered",
+    )
     cache: Path | None = Field(
         None, description="folder of decoded frames, shared freely; default: inside the run"
     )
@@ -144,6 +151,12 @@ class TrainConfig(_Settings):
             raise ValueError(
                 "motion.only, motion.truth and motion.alone_samples need a motion.weight above 0"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _twins_are_refined(self) -> "TrainConfig":
+        if self.data.twins > 0 and not (self.motion.truth and self.schedule.refiner_epoch == 0):
+            raise ValueError("data.twins needs motion.truth=true and schedule.refiner_epoch=0")
         return self
 
 

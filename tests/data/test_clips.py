@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from maskmotion.data.clips import find_clips
+from maskmotion.data.clips import find_clips, find_training_clips
 from maskmotion.errors import DataError
 
 
@@ -85,3 +85,30 @@ def test_a_missing_folder_is_named(tmp_path: Path, name: str) -> None:
     made(tmp_path, "file.mp4")
     with pytest.raises(DataError, match=name):
         find_clips(tmp_path / name)
+
+
+def test_others_who_move_alike_are_trained_on_beside_whom_they_are_like(tmp_path: Path) -> None:
+    made(
+        tmp_path,
+        "people/clips/a.mp4",
+        "people/clips/b.mp4",
+        "people/counterfactuals/a/person-1.mp4",
+        "people/counterfactuals/a/person-1/alpha.mkv",
+        "people/counterfactuals/a/person-2.mp4",
+        "people/counterfactuals/a/scene-1.mp4",
+        "people/counterfactuals/b/scene-1.mp4",
+        "people/truth/a/alpha.mkv",
+    )
+    folder = tmp_path / "people" / "clips"
+    found = find_training_clips(folder)
+    assert [clip.name for clip in found] == ["a", "a-person-1", "a-person-2", "b"]
+    assert [clip.path.stem for clip in found if clip.alpha] == ["a", "person-1"]
+    assert len({clip.identity for clip in found}) == 4
+    assert [clip.motion is None for clip in found] == [False, False, False, True]
+    assert len({clip.motion for clip in found[:3]}) == 1
+    assert [clip.name for clip in find_clips(folder)] == ["a", "b"]
+
+
+def test_clips_to_test_on_are_the_clips_alone(tmp_path: Path) -> None:
+    made(tmp_path, "train/a.mp4", "test/a.mp4", "counterfactuals/a/person-1.mp4")
+    assert [clip.motion for clip in find_training_clips(tmp_path, "test")] == [None]

@@ -7,7 +7,7 @@ import pytest
 from tests.data.footage import alpha_planes, moving_square, write, write_truth
 
 from maskmotion.data import pack, store
-from maskmotion.data.clips import find_clips
+from maskmotion.data.clips import find_clips, find_training_clips
 from maskmotion.data.load import load_clips
 from maskmotion.data.pack import Packed, pack_clips
 from maskmotion.data.pairs import PairSampler
@@ -277,3 +277,30 @@ def test_alpha_is_packed_where_it_is_there(tmp_path: Path) -> None:
     assert [clip.has_alpha for clip in loaded] == [False, True]
     wanted = store.square(np.repeat(alpha_planes(5)[3][..., None], 3, 2), SIDE)[..., 0]
     assert np.array_equal(loaded[1].alpha(3), wanted)
+
+
+def test_others_who_move_alike_are_packed_and_drive(tmp_path: Path) -> None:
+    """Also where they are rendered later; the pack tells who moves alike wherever it lies."""
+    people, out = tmp_path / "people", tmp_path / "pack"
+    folder = clips(people / "clips", "a.mp4", "b.mp4")
+    packed(folder, out=out)
+    other = clips(people / "counterfactuals" / "a", "person-1.mp4", seed=7) / "person-1.mp4"
+    write_truth(folder / "a.mp4", alpha_planes(4))
+    (other.parent / "person-1").mkdir()
+    shutil.copy(people / "truth" / "a" / "alpha.mkv", other.parent / "person-1" / "alpha.mkv")
+    assert packed(folder, out=out).new == 2
+    assert packed(folder, out=out).new == 0
+    assert names(out) == [
+        "train/a-person-1",
+        "train/a",
+        "train/b",
+    ]
+    shutil.move(out, tmp_path / "elsewhere")
+    loaded, _ = load_clips(find_clips(tmp_path / "elsewhere"), SIDE, tmp_path / "cache")
+    unpacked, _ = load_clips(find_training_clips(folder), SIDE, tmp_path / "cache")
+    for them in (loaded, unpacked):
+        batch = PairSampler(them, batch_size=3, truth=True, twins=1).batch(0)
+        assert batch.twins.used.sum() == 2
+    by_motion = [clip.motion for clip in loaded]
+    assert by_motion[0] == by_motion[1] is not None
+    assert by_motion[2] is None

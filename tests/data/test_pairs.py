@@ -24,6 +24,7 @@ class FakeClip:
     length: int = 6
     still: bool = True
     has_alpha: bool = False
+    motion: str | None = None
 
     @property
     def median(self) -> np.ndarray:
@@ -257,3 +258,48 @@ def test_scenes_are_medians_of_any_clips_and_the_same_however_a_batch_is_shared(
         assert torch.equal(scene, torch.cat([own.batch(step).alpha.scene for own in shares]))
         seen |= set(scene[:, 0, 0, 0].tolist())
     assert seen == set(range(8))
+
+
+def twinned(used: float, has_alpha: bool = True, **settings: int) -> PairSampler:
+    """Clips 0 and 4 move alike, as do 1 and 5; 2 and 3 move alone."""
+    clips = [
+        FakeClip(
+            i, f"identity {i}", has_alpha=has_alpha, motion=f"motion {i % 4}" if i % 4 < 2 else None
+        )
+        for i in range(6)
+    ]
+    return PairSampler(clips, truth=True, twins=used, **({"batch_size": 6} | settings))
+
+
+def test_another_who_moves_alike_drives_at_the_same_time() -> None:
+    for step in range(10):
+        batch = twinned(1).batch(step)
+        numbers = torch.tensor(clip_numbers(batch))
+        twins = batch.twins
+        assert torch.equal(twins.used, numbers % 4 < 2)
+        other = torch.where(twins.used, (numbers + 4) % 8, 0)
+        assert twins.driving[:, 0, 0, 0].tolist() == other.tolist()
+        time = batch.driving[:, 1] * twins.used[:, None, None]
+        assert torch.equal(twins.driving[:, 1], time)
+        assert torch.equal(twins.alpha[:, 0], time + twins.used[:, None, None].byte())
+
+
+def test_twins_drive_their_share_and_change_nothing_else() -> None:
+    some, none = twinned(0.4), twinned(0)
+    used = []
+    for step in range(60):
+        a, b = some.batch(step), none.batch(step)
+        assert same(a, b)
+        assert b.twins is None
+        used += a.twins.used.tolist()
+    assert 0.3 < sum(used) / (len(used) * 4 / 6) < 0.5
+    assert not twinned(1, has_alpha=False).batch(0).twins.used.any()
+
+
+def test_twins_are_the_same_however_a_batch_is_shared_or_split() -> None:
+    whole = twinned(0.5).batch(2)
+    shares = [twinned(0.5, share=Share(index, 2)).batch(2) for index in range(2)]
+    for parts in (shares, whole.split(3)):
+        for name in ("driving", "alpha", "used"):
+            joined = torch.cat([getattr(part.twins, name) for part in parts])
+            assert torch.equal(joined, getattr(whole.twins, name))

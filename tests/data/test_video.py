@@ -6,6 +6,7 @@ import pytest
 from tests.data.footage import moving_square, panning, write
 
 from maskmotion.data import video
+from maskmotion.data.clips import Clip
 from maskmotion.data.store import StoredClip, store_clip
 from maskmotion.data.video import OpenVideos, VideoClip, index_clip
 from maskmotion.errors import DataError, MediaError
@@ -15,7 +16,7 @@ from maskmotion.media import FrameReader
 def read(source: Path, videos: OpenVideos) -> VideoClip:
     index = source.with_suffix(".index")
     assert index_clip(source, 32, index)
-    return VideoClip(source, index, source.stem, videos)
+    return VideoClip(Clip(source, source.stem), index, videos)
 
 
 @pytest.fixture
@@ -85,4 +86,4 @@ def test_a_broken_index_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.index"
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(DataError, match=r"index .*a\.index is broken .*delete it"):
-        VideoClip(source, path, "a", OpenVideos())
+        VideoClip(Clip(source, "a"), path, OpenVideos())

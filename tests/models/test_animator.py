@@ -86,6 +86,38 @@ def test_training_forward_is_the_reconstruction_without_the_refiner() -> None:
     )
 
 
+def test_of_twins_the_refined_mask_is_painted() -> None:
+    """As in animation at scale 1; of others the driving mask is."""
+    model = tiny_animator()
+    source, driving = pictures(2, seed=1), pictures(2, seed=2)
+    draws = Draws(torch.Generator().manual_seed(0))
+    twinned = torch.tensor([True, False])
+    with torch.no_grad():
+        forward = model.training_forward(source, driving, perturbation=draws, twinned=twinned)
+        plain, _, _ = stepped(model)
+        state = model.encode_source(source)
+        animated, same = model.animate(state, driving, scale=1), model.reconstruct(state, driving)
+    for name in ("perturbed_mask", "refined_mask", "low_res", "high_res", "gate"):
+        found = getattr(forward, name)
+        torch.testing.assert_close(found[0], getattr(animated, name)[0])
+        torch.testing.assert_close(found[1], getattr(plain, name)[1])
+    torch.testing.assert_close(forward.target_mask[0], animated.refined_mask[0])
+    torch.testing.assert_close(forward.target_mask[1], same.driving_mask[1])
+
+
+def test_twins_bring_m_no_gradient() -> None:
+    model = tiny_animator().train()
+    forward = model.training_forward(
+        pictures(2, seed=1),
+        pictures(2, seed=2),
+        perturbation=Draws(torch.Generator().manual_seed(0)),
+        mask_gradients=False,
+        twinned=torch.tensor([True, True]),
+    )
+    assert reached(model, forward.low_res.sum()) == {"low_res"}
+    assert reached(model, forward.refined_mask.sum()) == {"refiner"}
+
+
 def test_background_training_leaves_the_other_networks_as_they_are() -> None:
     """Its forward moves no BatchNorm statistics, its backward no gradient, of m, r, l and h."""
     model = tiny_animator().train()

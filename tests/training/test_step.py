@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from maskmotion.config import LossConfig, TrainConfig
-from maskmotion.data.pairs import Alpha, Batch
+from maskmotion.data.pairs import Alpha, Batch, Twins
 from maskmotion.models.draws import Share
 from maskmotion.training.losses import PerceptualLoss
 from maskmotion.training.state import TrainingState
@@ -94,6 +94,63 @@ def test_r_is_to_find_the_alpha_where_it_is_known() -> None:
     )
     assert gradient is None
     assert refiner_target(prepare(batch(), TrainConfig(), 0, CPU), mask) is mask
+
+
+def with_twins(used: tuple[bool, ...]) -> Batch:
+    """The twins' frames are the others' negatives; their red is their alpha."""
+    frames = with_alpha((True, True))
+    marks = torch.tensor(used)
+    driving = (255 - frames.driving) * marks[:, None, None, None]
+    return replace(frames, twins=Twins(driving, driving[:, :1], marks))
+
+
+def test_a_twin_drives_and_the_target_stays() -> None:
+    settings = TrainConfig.model_validate({"data": {"jitter": 0}})
+    for step in range(4):
+        sample = prepare(with_twins((True, False)), settings, step, CPU)
+        plain = prepare(with_alpha((True, True)), settings, step, CPU)
+        assert sample.twinned.tolist() == [True, False]
+        assert plain.twinned is None
+        torch.testing.assert_close(sample.driving[0], 1 - plain.driving[0], atol=1e-5, rtol=0)
+        assert torch.equal(sample.driving[1], plain.driving[1])
+        assert torch.equal(sample.target, plain.target)
+        assert torch.equal(sample.source, plain.source)
+        torch.testing.assert_close(sample.motion[1][:, 0], sample.driving[:, 0], atol=1e-5, rtol=0)
+        torch.testing.assert_close(
+            sample.target_alpha[:, 0], sample.target[:, 0], atol=1e-5, rtol=0
+        )
+        mask = torch.rand(2, 1, 32, 32)
+        assert torch.equal(refiner_target(sample, mask), refiner_target(plain, mask))
+
+
+def test_r_learns_the_target_from_its_twin() -> None:
+    """The driver's square stands left of where the target's is to be; only twins tell of it."""
+    config = TrainConfig.model_validate(
+        {
+            "model": {"width": 1 / 16, "image_size": 128, "padded_masks": True, "mask_skips": True},
+            "data": {"twins": 1, "jitter": 0},
+            "motion": {"weight": 10, "alone_samples": 2, "truth": True},
+            "schedule": {"batch_size": 2, "learning_rate": 2e-3, "refiner_epoch": 0},
+        }
+    )
+    alpha, shifted = (torch.zeros(2, 1, 128, 128, dtype=torch.uint8) for _ in range(2))
+    alpha[..., 32:96, 64:112] = 255
+    shifted[..., 32:96, 16:64] = 255
+    marks = torch.tensor([True, True])
+    frames = batch()
+    frames = replace(
+        frames,
+        driving=alpha.expand(2, 3, 128, 128),
+        alpha=Alpha(alpha, alpha, marks, frames.median),
+        twins=Twins(shifted.expand(2, 3, 128, 128), shifted, marks),
+    )
+    state = TrainingState(config, CPU)
+    losses = []
+    for step in range(60):
+        state.step = step
+        losses.append(mask_step(state, [prepare(frames, config, 0, CPU)]))
+    assert losses[-1]["mask_motion_iou"] > 0.9  # m finds the driver
+    assert losses[-1]["refiner"] < losses[0]["refiner"] / 2
 
 
 def test_foregrounds_are_put_on_scenes_of_other_clips() -> None:

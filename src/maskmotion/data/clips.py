@@ -1,6 +1,6 @@
 """Finding clips in folders, as users of first-order motion models keep them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -10,7 +10,8 @@ from maskmotion.errors import DataError
 from maskmotion.media import PICTURE_ENDINGS, VIDEO_ENDINGS
 
 PACKED_ENDING = ".safetensors"
-TRUTH = "truth"  # folder beside those of clips
+TRUTH = "truth"  # folders beside those of clips
+COUNTERFACTUALS = "counterfactuals"
 
 
 @dataclass(frozen=True)
@@ -18,10 +19,19 @@ class Clip:
     """A clip on disk: a video file, a folder of frames, a one-picture strip, or a packed clip.
 
     identity: its folder, and the name's part before "#"; clips of one identity are sampled as one.
+    motion: the path of the clip that it moves like, frame by frame, its own where others are like
+    it; None where there are none.
     """
 
     path: Path
     identity: str
+    motion: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is called in a pack: its file's name; of others who move alike, after whom."""
+        name = _name(self.path)
+        return f"{self.path.parent.name}-{name}" if _is_counterfactual(self.path) else name
 
     @property
     def alpha(self) -> Path | None:
@@ -33,11 +43,13 @@ class Clip:
 class TrainingClip(Protocol):
     """A clip whose frames are read in any order, by several threads at once.
 
-    identity: clips of one identity are sampled as one; length: frames; still: the camera does not
+    identity: clips of one identity are sampled as one; motion: clips of one motion show others who
+    move alike, frame by frame (None: there are none); length: frames; still: the camera does not
     move, so that |frame - median| shows the object; has_alpha: its true alpha is known.
     """
 
     identity: str
+    motion: str | None
     length: int
     still: bool
     has_alpha: bool
@@ -75,9 +87,40 @@ def find_clips(folder: Path, split: str = "train") -> list[Clip]:
     return [Clip(path, _identity(path)) for path in sorted(folder.iterdir()) if _is_clip(path)]
 
 
+def find_training_clips(folder: Path, split: str = "train") -> list[Clip]:
+    """Clips of one split as `find_clips`; each to train on before rendered others who move alike.
+
+    Those lie in FOLDER/counterfactuals/NAME/ of FOLDER/clips/NAME.mp4 (`synth people
+    --other-people`).
+
+    Raises:
+        DataError: the folder is missing.
+    """
+    found = find_clips(folder, split)
+    return [each for clip in found for each in _alike(clip)] if split == "train" else found
+
+
+def _alike(clip: Clip) -> list[Clip]:
+    place = clip.path.parent.parent / COUNTERFACTUALS / _name(clip.path)
+    others = sorted(place.glob("person-*.mp4"))
+    if not others:
+        return [clip]
+    motion = str(clip.path)
+    return [replace(clip, motion=motion), *(Clip(p, _identity(p), motion) for p in others)]
+
+
 def alpha_place(clip: Path) -> Path:
-    """Where the true alpha of a clip lies: FOLDER/truth/NAME/alpha.mkv of FOLDER/clips/NAME.mp4."""
+    """Where the true alpha of a clip lies: FOLDER/truth/NAME/alpha.mkv of FOLDER/clips/NAME.mp4.
+
+    Of counterfactuals/NAME/person-1.mp4 it is counterfactuals/NAME/person-1/alpha.mkv.
+    """
+    if _is_counterfactual(clip):
+        return clip.parent / _name(clip) / "alpha.mkv"
     return clip.parent.parent / TRUTH / _name(clip) / "alpha.mkv"
+
+
+def _is_counterfactual(path: Path) -> bool:
+    return path.parent.parent.name == COUNTERFACTUALS
 
 
 def _identity(path: Path) -> str:

@@ -113,7 +113,7 @@ def _cached(
             if video is not None:
                 return video
         store_clip(clip.path, size, path, alpha=clip.alpha, stopped=stopped)
-    return StoredClip(path, clip.identity)
+    return StoredClip(path, clip.identity, clip.motion)
 
 
 def _in_place(clip: Clip, size: int, path: Path, videos: OpenVideos) -> VideoClip | None:
@@ -122,9 +122,9 @@ def _in_place(clip: Clip, size: int, path: Path, videos: OpenVideos) -> VideoCli
     if not index.exists() and not index_clip(clip.path, size, index):
         return None
     if clip.alpha is None:
-        return VideoClip(clip.path, index, clip.identity, videos)
+        return VideoClip(clip, index, videos)
     truth = path.with_suffix(".alpha.index")
     if not truth.exists() and not index_clip(clip.alpha, size, truth):
         return None
-    alpha = VideoClip(clip.alpha, truth, clip.identity, videos)
-    return VideoClip(clip.path, index, clip.identity, videos, alpha)
+    alpha = VideoClip(Clip(clip.alpha, clip.identity), truth, videos)
+    return VideoClip(clip, index, videos, alpha)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from maskmotion.data.clips import PACKED_ENDING, Clip, find_clips
+from maskmotion.data.clips import PACKED_ENDING, Clip, find_clips, find_training_clips
 from maskmotion.data.load import clip_state, digest
 from maskmotion.data.parallel import Stopped, in_threads
 from maskmotion.data.store import BrokenClipError, StoredClip, store_clip
@@ -50,7 +50,7 @@ def pack_clips(
 ) -> Packed:
     """Decode clips into a pack, but for those that are in it already as they are now.
 
-    The true alpha of rendered clips comes along.
+    The true alpha of rendered clips comes along, and to train on others who move alike.
 
     Args:
         folders: of clips, as `find_clips` takes them; without splits, all is for training.
@@ -62,7 +62,7 @@ def pack_clips(
         DataError: the folders hold no clips that can be packed, `out` cannot be a pack of this
             size, or its disk is full. What was packed before stays.
     """
-    found = {split: [c for f in folders for c in find_clips(f, split)] for split in SPLITS}
+    found = {s: [c for f in folders for c in find_training_clips(f, s)] for s in SPLITS}
     _check(found, folders, out)
     left_out: list[str] = []
     with _held(out):
@@ -176,7 +176,7 @@ class _Shelf:
             used = {name.casefold() for name in self._identities.values()}
             wanted = _shortened(about["identity"])
             self._identities[owner] = _free(wanted, "~", used)
-        _, hash_, rest = _stem(clip).partition("#")
+        _, hash_, rest = clip.name.partition("#")
         wanted = self._identities[owner] + hash_ + _shortened(rest)
         taken = {name.removesuffix(PACKED_ENDING) for name in self._taken}
         name = _free(wanted, "#", taken) + PACKED_ENDING
@@ -221,16 +221,16 @@ def _held(out: Path) -> Iterator[None]:
 
 def _about(clip: Clip) -> dict[str, str]:
     """What is remembered of a clip; names that are not valid text lose what is not."""
-    return {
+    about = {
         "source": clip.path.name.encode(errors="replace").decode(),
-        "identity": _stem(clip).split("#")[0].encode(errors="replace").decode(),
+        "identity": clip.name.split("#")[0].encode(errors="replace").decode(),
         "folder": digest(str(clip.path.parent.resolve())),
         "state": digest(clip_state(clip)),
     }
-
-
-def _stem(clip: Clip) -> str:
-    return clip.path.name if clip.path.is_dir() else clip.path.stem
+    if clip.motion is None:
+        return about
+    motion = digest(clip_state(Clip(Path(clip.motion), "")))
+    return about | {"motion": motion, "state": digest(about["state"] + motion)}
 
 
 def _shortened(name: str) -> str:

@@ -4,7 +4,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -40,12 +40,31 @@ class Alpha:
 
 
 @dataclass(frozen=True)
+class Twins:
+    """Who drives instead, where `used` (B,) bool says so: others who move alike.
+
+    driving: (B, 3, S, S) uint8, the twin's frame at the time of the batch's driving frame, and
+    alpha, (B, 1, S, S) uint8, its true alpha; zero where not used.
+    """
+
+    driving: Tensor
+    alpha: Tensor
+    used: Tensor
+
+    def split(self, size: int) -> list["Twins"]:
+        """Smaller shares of so many samples."""
+        fields = (self.driving, self.alpha, self.used)
+        return [Twins(*parts) for parts in zip(*(x.split(size) for x in fields), strict=True)]
+
+
+@dataclass(frozen=True)
 class Batch:
     """A share of a batch, as stored.
 
     source, driving (another frame of the same clip) and the clip's median: (B, 3, S, S) uint8.
     still (B,) bool marks samples that m can learn from: of a still camera, or whose alpha is known;
-    still_in_whole counts them in the whole batch. alpha is None where it was not asked for.
+    still_in_whole counts them in the whole batch. alpha and twins are None where they were not
+    asked for.
     """
 
     source: Tensor
@@ -54,21 +73,17 @@ class Batch:
     still: Tensor
     still_in_whole: int
     alpha: Alpha | None = None
+    twins: Twins | None = None
 
     def split(self, parts: int) -> list["Batch"]:
         """As many smaller shares of the same whole, equally large."""
-        size = len(self.source) // parts
-        alphas = [None] * parts if self.alpha is None else self.alpha.split(size)
+        names = [
+            field.name for field in fields(self) if hasattr(getattr(self, field.name), "split")
+        ]
+        split = [getattr(self, name).split(len(self.source) // parts) for name in names]
         return [
-            replace(self, source=source, driving=driving, median=median, still=still, alpha=alpha)
-            for source, driving, median, still, alpha in zip(
-                self.source.split(size),
-                self.driving.split(size),
-                self.median.split(size),
-                self.still.split(size),
-                alphas,
-                strict=True,
-            )
+            replace(self, **dict(zip(names, part, strict=True)))
+            for part in zip(*split, strict=True)
         ]
 
 
@@ -84,6 +99,8 @@ class PairSampler:
         repeats: times that each identity is seen in an epoch.
         candidates: pairs drawn, of which the one that changes most is kept.
         truth: read the true alpha of clips that have it; the order does not depend on it.
+        twins: share of the samples, of clips beside which others move alike and whose alpha is
+            known, that such another is to drive; nor does it depend on this.
         seed: decides the whole order.
         share: of each batch, which is read here; the order does not depend on it.
     Raises:
@@ -98,6 +115,7 @@ class PairSampler:
         repeats: int = 1,
         candidates: int = 1,
         truth: bool = False,
+        twins: float = 0.0,
         seed: int = 0,
         share: Share = WHOLE,
     ) -> None:
@@ -109,6 +127,11 @@ class PairSampler:
         self.repeats = repeats
         self.candidates = candidates
         self.truth = truth
+        self.twins = twins
+        self.alike: dict[str, list[TrainingClip]] = defaultdict(list)
+        for clip in clips:
+            if clip.motion is not None and clip.has_alpha:
+                self.alike[clip.motion].append(clip)
         self.seed = seed
         self.share = share
         self.steps_per_epoch = len(self.identities) * repeats // batch_size
@@ -135,6 +158,10 @@ class PairSampler:
         if self.truth:
             scenes = self._scenes(np.random.default_rng([self.seed, epoch, position + 1, 1]))
             alpha = _alpha(clips, [pair for pair, _, _ in read], scenes[rows])
+        twins = None
+        if self.twins > 0:
+            others = self._others(drawn, np.random.default_rng([self.seed, epoch, position + 1, 2]))
+            twins = _twins(others[rows], read)
         return Batch(
             _stack([source for _, source, _ in read]),
             _stack([driving for _, _, driving in read]),
@@ -142,7 +169,21 @@ class PairSampler:
             torch.tensor([self._teaches(clip) for clip in clips]),
             sum(self._teaches(clip) for clip, _ in drawn),
             alpha,
+            twins,
         )
+
+    def _others(
+        self, drawn: list[tuple[TrainingClip, list[np.ndarray]]], rng: np.random.Generator
+    ) -> list[TrainingClip | None]:
+        """For each sample of the whole batch another clip to drive it, or None."""
+        found = []
+        for clip, _ in drawn:
+            alike = self.alike.get(clip.motion or "", [])
+            others = [other for other in alike if other is not clip and other.length == clip.length]
+            chance, choice = rng.random(2)
+            used = others and clip.has_alpha and chance < self.twins
+            found.append(others[int(choice * len(others))] if used else None)
+        return found
 
     def _scenes(self, rng: np.random.Generator) -> list[TrainingClip]:
         """A clip for each sample of the whole batch."""
@@ -182,6 +223,18 @@ def _alpha(clips: list[TrainingClip], pairs: list[Pair], scenes: list[TrainingCl
     stacked = torch.from_numpy(np.array(planes))  # (B, 2, S, S)
     known = torch.tensor([clip.has_alpha for clip in clips])
     return Alpha(stacked[:, :1], stacked[:, 1:], known, _stack([clip.median for clip in scenes]))
+
+
+def _twins(
+    others: list[TrainingClip | None], read: list[tuple[Pair, np.ndarray, np.ndarray]]
+) -> Twins:
+    """The others' frames and alpha at the time of the driving frames, zero where there is none."""
+    frames, planes = [], []
+    for other, ((_, time), _, driving) in zip(others, read, strict=True):
+        frames.append(np.zeros_like(driving) if other is None else other.frame(time))
+        planes.append(np.zeros_like(driving[..., 0]) if other is None else other.alpha(time))
+    alpha = torch.from_numpy(np.stack(planes))[:, None]
+    return Twins(_stack(frames), alpha, torch.tensor([other is not None for other in others]))
 
 
 @contextmanager

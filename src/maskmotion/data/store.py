@@ -41,16 +41,16 @@ class BrokenClipError(DataError):
 class StoredClip:
     """A decoded clip, read frame by frame from its file without decoding.
 
-    identity: clips of one identity are sampled as one; still: the camera does not move, so that
-    |frame - median| shows the object; has_alpha: its true alpha is known; length: frames; size:
-    their side, px; about: the metadata.
+    identity: clips of one identity are sampled as one; motion: clips of one motion move alike;
+    still: the camera does not move, so that |frame - median| shows the object; has_alpha: its true
+    alpha is known; length: frames; size: their side, px; about: the metadata.
 
     Raises:
         BrokenClipError: the file is cut off, damaged, or no stored clip.
         DataError: it is of a newer version of maskmotion.
     """
 
-    def __init__(self, path: Path, identity: str) -> None:
+    def __init__(self, path: Path, identity: str, motion: str | None = None) -> None:
         try:
             self._file = safe_open(path, framework="np")
             self._frames = self._file.get_slice("frames")
@@ -75,6 +75,7 @@ class StoredClip:
                 f"{STORE_VERSION}; upgrade maskmotion"
             )
         self.identity = identity
+        self.motion = motion or self.about.get("motion")
 
     @property
     def median(self) -> np.ndarray:

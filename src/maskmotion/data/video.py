@@ -10,6 +10,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from maskmotion.data.clips import Clip
 from maskmotion.data.store import (
     NO_ROOM,
     STORE_VERSION,
@@ -81,12 +82,11 @@ class OpenVideos:
 class VideoClip:
     """A video file that is read like a `StoredClip`, with the same frames bit for bit.
 
-    identity, still, has_alpha, length and size are those of `StoredClip`.
+    identity, motion, still, has_alpha, length and size are those of `StoredClip`.
 
     Args:
-        source: the video file.
+        source: a video file.
         path: its index, as `index_clip` wrote it.
-        identity: clips of one identity are sampled as one.
         videos: where the file stays open.
         alpha: the grey video of its true alpha, at the same size.
     Raises:
@@ -96,9 +96,8 @@ class VideoClip:
 
     def __init__(
         self,
-        source: Path,
+        source: Clip,
         path: Path,
-        identity: str,
         videos: OpenVideos,
         alpha: "VideoClip | None" = None,
     ) -> None:
@@ -115,15 +114,18 @@ class VideoClip:
         except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
             raise DataError(f"the index {path} is broken ({error}); delete it") from None
         self.length = len(times)
-        self.identity = identity
-        info = VideoInfo(source, width, height, DEFAULT_FPS, len(times), None, False, transparent)
+        self.identity = source.identity
+        self.motion = source.motion
+        info = VideoInfo(
+            source.path, width, height, DEFAULT_FPS, len(times), None, False, transparent
+        )
         self._index = FrameIndex(info, matrix, times, fingerprints, keys)
         self._videos = videos
         self._alpha = alpha
         self.has_alpha = alpha is not None
         if alpha is not None:
-            require_same_size(source, info, alpha._index.info)
-            require_same_length(source, self.length, alpha.length)
+            require_same_size(source.path, info, alpha._index.info)
+            require_same_length(source.path, self.length, alpha.length)
 
     @property
     def median(self) -> np.ndarray:

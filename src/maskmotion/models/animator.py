@@ -95,13 +95,14 @@ class Swap:
 class TrainingForward:
     """Outputs of a training step; logits are m's before sigmoid and zero padding, gate is h's.
 
-    The refiner's outputs are None before its epoch.
+    target_mask is the one that l and h painted by. The refiner's outputs are None before its epoch.
     """
 
     source_logits: Tensor
     driving_logits: Tensor
     source_mask: Tensor
     driving_mask: Tensor
+    target_mask: Tensor
     low_res: Tensor
     high_res: Tensor
     gate: Tensor
@@ -204,6 +205,7 @@ class Animator(nn.Module):
         source_mask: Tensor,
         driving_mask: Tensor,
         perturbation: Draws,
+        twinned: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """P and r on a driving mask (docs/method.md, step 4); gradients reach r alone.
 
@@ -212,10 +214,14 @@ class Animator(nn.Module):
             source_mask: (B, 1, H/4, W/4) in [0, 1].
             driving_mask: (B, 1, H/4, W/4) in [0, 1].
             perturbation: random numbers for P.
+            twinned: (B,) bool, where the mask is another's already; P only cleans it.
         Returns:
             perturbed_mask and refined_mask, each (B, 1, H/4, W/4).
         """
         perturbed = perturb_for_training(driving_mask, self.config.threshold, perturbation)
+        if twinned is not None:
+            cleaned = perturb_for_animation(driving_mask.detach(), self.config.threshold, 1.0)
+            perturbed = torch.where(twinned[:, None, None, None], cleaned, perturbed)
         return perturbed, self.refiner(small_source, source_mask.detach(), perturbed)
 
     def animate(
@@ -309,6 +315,7 @@ class Animator(nn.Module):
         *,
         perturbation: Draws | None,
         mask_gradients: bool = True,
+        twinned: Tensor | None = None,
     ) -> TrainingForward:
         """Steps 1 to 4 of docs/method.md's training step.
 
@@ -317,6 +324,8 @@ class Animator(nn.Module):
             driving: (B, 3, H, W) RGB in [0, 1], another frame of the same clip.
             perturbation: random numbers for P; None leaves the refiner out.
             mask_gradients: let l's gradients reach m, as in the paper.
+            twinned: (B,) bool, where driving shows another who moves as the source is to move: l
+                and h paint by the refined mask there, as in animation.
         """
         source_logits = self.mask_generator.logits(source)
         driving_logits = self.mask_generator.logits(driving)
@@ -326,17 +335,20 @@ class Animator(nn.Module):
         if not mask_gradients:
             seen, driven = source_mask.detach(), driving_mask.detach()
         state = SourceState(source, small(source), seen, large(seen))
-        painting = self.paint(state, driven)
         perturbed = refined = None
         if perturbation is not None:
             perturbed, refined = self.refine_in_training(
-                state.small, source_mask, driving_mask, perturbation
+                state.small, source_mask, driving_mask, perturbation, twinned
             )
+        if twinned is not None and refined is not None:
+            driven = torch.where(twinned[:, None, None, None], refined.detach(), driven)
+        painting = self.paint(state, driven)
         return TrainingForward(
             source_logits,
             driving_logits,
             source_mask,
             driving_mask,
+            driven,
             *painting,
             perturbed,
             refined,
@@ -351,10 +363,10 @@ class Animator(nn.Module):
             picture: (B, 3, H, W) RGB in [0, 1], X: the source, or another scene.
             mask: (B, 1, H/4, W/4) in [0, 1] of X: the source's, or zero for a plain scene.
             target: (B, 3, H, W) RGB in [0, 1].
-            forward: whose driving mask is Y's.
+            forward: whose target mask is Y's.
         """
         background = BackgroundState(picture, small(picture), mask.detach())
-        return self.swap_background(target, forward.driving_mask.detach(), background)
+        return self.swap_background(target, forward.target_mask.detach(), background)
 
 
 def _expand_source(state: SourceState, batch: int) -> SourceState:

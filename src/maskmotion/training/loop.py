@@ -17,7 +17,7 @@ from torch import Tensor
 
 from maskmotion.checkpoint import save_model
 from maskmotion.config import TrainConfig
-from maskmotion.data.clips import Clip, TrainingClip, find_clips
+from maskmotion.data.clips import Clip, TrainingClip, find_training_clips
 from maskmotion.data.load import check_packed, load_clips
 from maskmotion.data.pairs import Batch, PairSampler, read_ahead
 from maskmotion.errors import ConfigError, DataError, InputError, ModelError, TrainingError
@@ -106,6 +106,7 @@ def train(
             repeats=config.data.repeats,
             candidates=config.data.pair_candidates,
             truth=config.motion.truth,
+            twins=config.data.twins,
             seed=config.seed,
             share=Share(world.rank, world.size),
         )
@@ -165,7 +166,7 @@ def train(
 def _found(config: TrainConfig, split: str) -> list[Clip]:
     if not config.data.folders:
         raise DataError("no clips to train on were named; give a folder of clips with --data")
-    found = [clip for path in config.data.folders for clip in find_clips(path, split)]
+    found = [clip for path in config.data.folders for clip in find_training_clips(path, split)]
     if split == "train" and not found:
         names = ", ".join(str(path) for path in config.data.folders)
         raise DataError(
@@ -203,6 +204,9 @@ def _tell_of_alpha(clips: list[TrainingClip], config: TrainConfig, watcher: Watc
     count = sum(clip.has_alpha for clip in clips)
     if config.motion.truth:
         watcher.message(f"m learns the true alpha of {count} of {len(clips)} train clips")
+        if config.data.twins > 0:
+            alike = sum(clip.has_alpha and clip.motion is not None for clip in clips)
+            watcher.message(f"beside {alike} of them others move alike, who drive a share of them")
     elif count and config.motion.weight > 0:
         watcher.message(
             f"{count} of {len(clips)} train clips have a true alpha, which motion.truth=true would "
@@ -262,6 +266,8 @@ def _note_clips(state: TrainingState, clips: list[TrainingClip], watcher: Watche
     listed = repr([(Path(clip.identity).name, clip.length) for clip in clips])
     if state.config.motion.truth:
         listed += repr([clip.has_alpha for clip in clips])
+    if state.config.data.twins > 0:
+        listed += repr([clip.motion is not None for clip in clips])
     digest = hashlib.sha256(listed.encode()).hexdigest()
     world = state.world
     if world.size > 1 and world.any(digest != world.from_first({"clips": digest})["clips"]):

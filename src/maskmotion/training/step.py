@@ -38,11 +38,13 @@ class Scenes:
 class Sample:
     """A share of a batch, ready for the networks.
 
-    source, driving and target (driving's frame in source's colours): (B, 3, S, S) in [0, 1].
+    source, driving and target (driving's frame in source's colours): (B, 3, S, S) in [0, 1]. Where
+    twinned (B,) says so, driving shows another identity in target's pose.
     motion: what m is to find in source and driving, (B, 1, S, S) in [0, 1]: the true alpha where
     known (B,) says so, else the soft motion target. still (B,) marks where it holds, and
-    still_mean is how many such samples the whole batch has for each of its shares. known and scenes
-    are None where alpha is not learned.
+    still_mean is how many such samples the whole batch has for each of its shares. target_alpha
+    (B, 1, S, S) is target's, zero where it is not known; it, known and scenes are None where alpha
+    is not learned, twinned where nobody has a twin.
     """
 
     source: Tensor
@@ -53,7 +55,9 @@ class Sample:
     still_mean: float
     share: Share = WHOLE
     known: Tensor | None = None
+    target_alpha: Tensor | None = None
     scenes: Scenes | None = None
+    twinned: Tensor | None = None
 
 
 def prepare(
@@ -64,9 +68,10 @@ def prepare(
     Source: docs/method.md, Data flow: jitter of each frame, horizontal flip.
     """
     draws = Draws(generator_for(device, config.seed, "augment", step), share)
-    alpha = batch.alpha
+    alpha, twins = batch.alpha, batch.twins
     stored = [batch.source, batch.driving, batch.median]
     stored += [alpha.source, alpha.driving, alpha.scene] if alpha else []
+    stored += [twins.driving, twins.alpha] if twins else []
     pictures = tuple(x.to(device, non_blocking=True).float() / 255 for x in stored)
     source, driving, median, *others = random_flip(pictures, draws)
     motion = motion_target(source, median), motion_target(driving, median)
@@ -77,6 +82,12 @@ def prepare(
             for true, moving in zip(others[:2], motion, strict=True)
         )
         motion = of_source, of_driving
+    driver, twinned = driving, None
+    if twins is not None:
+        twinned = twins.used.to(device)
+        used = twinned[:, None, None, None]
+        driver = torch.where(used, others[3], driving)
+        motion = motion[0], torch.where(used, others[4], motion[1])
     strength = config.data.jitter
     of_source = jitter_matrix(len(source), strength, draws)
     of_driving = jitter_matrix(len(source), strength, draws)
@@ -89,14 +100,16 @@ def prepare(
         scenes = Scenes(scene, torch.lerp(scene, target, others[1]), used)
     return Sample(
         source=_laid_out(apply_jitter(source, of_source)),
-        driving=_laid_out(apply_jitter(driving, of_driving)),
+        driving=_laid_out(apply_jitter(driver, of_driving)),
         target=_laid_out(target),
         motion=motion,
         still=batch.still.to(device),
         still_mean=batch.still_in_whole / share.count,
         share=share,
         known=known,
+        target_alpha=others[1] if alpha else None,
         scenes=scenes,
+        twinned=twinned,
     )
 
 
@@ -172,6 +185,7 @@ def _backward_masks(state: TrainingState, sample: Sample, shares: int) -> Number
             model.mask_generator.mask(source_logits),
             driving_mask,
             _perturbation(state, sample),
+            sample.twinned,
         )
     losses = {
         "motion": weighted_motion_loss(state.config, sample, source_logits, driving_logits),
@@ -195,6 +209,7 @@ def _backward_main(
             sample.driving,
             perturbation=_perturbation(state, sample) if refines else None,
             mask_gradients=not config.motion.only,
+            twinned=sample.twinned,
         )
         losses = {
             "low_res": loss(forward.low_res, target),
@@ -243,15 +258,17 @@ def _perturbation(state: TrainingState, sample: Sample) -> Draws:
 def refiner_target(sample: Sample, driving_mask: Tensor) -> Tensor:
     """What r is to find: the mask that was perturbed, or the true alpha, which m's mask only nears.
 
+    Of twins it is the target's, whose driver's mask m found.
+
     Args:
         sample: the share.
         driving_mask: (B, 1, h, w) of m.
     Returns:
         (B, 1, h, w) in [0, 1].
     """
-    if sample.known is None:
+    if sample.known is None or sample.target_alpha is None:
         return driving_mask
-    true = F.avg_pool2d(sample.motion[1], MASK_REDUCTION)
+    true = F.avg_pool2d(sample.target_alpha, MASK_REDUCTION)
     return torch.where(sample.known[:, None, None, None], true, driving_mask)
 
 
