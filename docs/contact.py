@@ -1,0 +1,108 @@
+"""Contact sheets for docs/models.md: unseen subjects and moments, drawn by a seed and not by eye.
+
+    maskmotion evaluate --model people-tiny --protocol truth --data truth
+    python docs/contact.py --model people-tiny --truth truth --out docs/images/people-tiny.jpg
+    python docs/contact.py --model robot-tiny --clips clips --backgrounds rooms --out arms.jpg
+
+The first renders the truth set. Of `--clips`, each subject is driven by a clip of another, as the
+protocol `cross` pairs them, and the pictures of `--backgrounds` are taken in turn.
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from maskmotion.checkpoint import load_model
+from maskmotion.data.store import square
+from maskmotion.evaluation.cases import Batch, Case, RenderedCase, crossed, evaluation_clips
+from maskmotion.media import PICTURE_ENDINGS, on_white, read_still, to_tensor
+from maskmotion.media.sheet import sheet_jpeg
+from maskmotion.models.animator import Animator
+from maskmotion.synth.people.truth import read_truth
+
+
+def moment(case: Case, size: int, rng: np.random.Generator) -> Batch:
+    """One frame of a case, drawn at random."""
+    frames = [one for batch in case.batches(size, 1) for one in single(batch)]
+    return frames[rng.integers(len(frames))]
+
+
+def single(batch: Batch) -> Iterator[Batch]:
+    """The frames of a batch, one by one."""
+    timed = {
+        name: x
+        for name in ("driving", "target", "swapped")
+        if (x := getattr(batch, name)) is not None
+    }
+    for index in range(len(batch.driving)):
+        yield replace(batch, **{name: x[index : index + 1] for name, x in timed.items()})
+
+
+def backgrounds(folder: Path, size: int) -> list[Tensor]:
+    """The pictures of a folder, (1, 3, S, S) each."""
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_ENDINGS)
+    stills = [read_still(path) for path in found]
+    return [to_tensor([square(on_white(still.image, still.alpha), size)]) for still in stills]
+
+
+@torch.inference_mode()
+def columns(model: Animator, moments: Sequence[Batch]) -> dict[str, Tensor]:
+    """Titled pictures of each moment, (B, 3, S, S) each."""
+    pictures: dict[str, list[Tensor]] = {}
+
+    def show(title: str, picture: Tensor | None) -> None:
+        if picture is not None:
+            pictures.setdefault(title, []).append(picture)
+
+    for shown in moments:
+        animation = model.animate(model.encode_source(shown.source), shown.driving)
+        show("source", shown.source)
+        show("driver", shown.driving)
+        show("animated", animation.high_res)
+        show("truth", shown.target)
+        if shown.background is not None and model.background_base is not None:
+            background = model.encode_background(shown.background, same_class=False)
+            swap = model.swap_background(animation.high_res, animation.refined_mask, background)
+            show("new background", swap.refined)
+            show("truth there", shown.swapped)
+    return {title: torch.cat(each) for title, each in pictures.items()}
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Draw one."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--model", required=True)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--truth", type=Path, help="folder of rendered cases")
+    what.add_argument("--clips", type=Path, help="folder of unseen clips")
+    parser.add_argument("--backgrounds", type=Path, help="folder of pictures, for --clips")
+    parser.add_argument("--rows", type=int, default=8)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args(words)
+    model = load_model(arguments.model)
+    size = model.config.image_size
+    cases: Sequence[Case] = (
+        [RenderedCase(case) for case in read_truth(arguments.truth)]
+        if arguments.truth
+        else crossed(evaluation_clips(arguments.clips))
+    )
+    rng = np.random.default_rng(arguments.seed)
+    drawn = sorted(rng.choice(len(cases), min(arguments.rows, len(cases)), replace=False))
+    moments = [moment(cases[index], size, rng) for index in drawn]
+    if arguments.backgrounds:
+        scenes = backgrounds(arguments.backgrounds, size)
+        moments = [
+            replace(shown, background=scenes[index % len(scenes)])
+            for index, shown in enumerate(moments)
+        ]
+    arguments.out.write_bytes(sheet_jpeg(columns(model, moments)))
+
+
+if __name__ == "__main__":
+    main()
