@@ -164,9 +164,28 @@ def test_presets_of_the_paper(name: str, threshold: int, batch_size: int, repeat
 
 def test_people_are_tinys_networks_taught_by_alpha() -> None:
     people, tiny = (validate(load_preset(name), name) for name in ("people", "tiny"))
-    changed = {"gate": True, "animation_scale": 0.9}
+    changed = {"gate": True, "animation_scale": 1.0}
     assert people.model == tiny.model.model_copy(update=changed)
     assert (people.motion.truth, tiny.motion.truth) == (True, False)
+
+
+def test_robots_are_people_whose_alpha_nobody_knows() -> None:
+    robot, people = (validate(load_preset(name), name) for name in ("robot", "people"))
+    assert robot.model == people.model.model_copy(update={"animation_scale": 0.75})
+    assert not robot.motion.truth
+    assert (robot.data.twins, robot.data.other_scenes) == (0, 0)
+
+
+@pytest.mark.parametrize("missing", [{"motion": {"weight": 1}}, {"schedule": {"refiner_epoch": 1}}])
+def test_twins_need_the_alpha_and_r_from_the_start(missing: dict[str, object]) -> None:
+    whole = {
+        "data": {"twins": 0.5},
+        "motion": {"weight": 1, "truth": True},
+        "schedule": {"refiner_epoch": 0},
+    }
+    assert validate(whole, "test").data.twins == 0.5
+    with pytest.raises(ConfigError, match=r"data\.twins needs motion\.truth=true and schedule"):
+        validate(whole | missing, "test")
 
 
 def test_a_preset_may_be_a_file(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ LAUNCHER = re.compile(r"torchrun --nproc-per-node \d+ -m maskmotion")
 TWO_PROCESSES = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 CLIPS = re.compile(r"--clips \d+")
 TRAINED = "maskmotion train --preset tiny --data my_clips --out runs/mine --max-time 2h"
-PEOPLE = "maskmotion synth people --out people --clips 300 --seed 1"
+PEOPLE = "maskmotion synth people --out people --clips 300 --seed 1 --other-people 1"
 EXPORTED = "maskmotion export --model puppets-tiny --out exported"
 # Covered elsewhere: run.py by the tests that it starts, a full-size checkpoint by test_convert.
 ELSEWHERE = ("python3 run.py", "pip install", "maskmotion convert")

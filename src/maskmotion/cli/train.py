@@ -48,8 +48,8 @@ def train(
     Args:
         data: folders of clips.
         out: the run's folder.
-        preset: tiny or small, people for rendered people, the paper's vox, taichi or bair, or a
-            YAML file.
+        preset: tiny or small, people for rendered people, robot for arms, the paper's vox, taichi
+            or bair, or a YAML file.
         set_: change settings, such as schedule.batch_size=8 or model.image_size=256.
         max_steps: leave when the run has taken this many steps in all.
         max_time: leave after this time, such as 90s, 9m or 2h.
