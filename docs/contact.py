@@ -9,9 +9,10 @@ protocol `cross` pairs them, and the pictures of `--backgrounds` are taken in tu
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,24 +29,18 @@ from maskmotion.synth.people.truth import read_truth
 
 def moment(case: Case, size: int, rng: np.random.Generator) -> Batch:
     """One frame of a case, drawn at random."""
-    frames = [one for batch in case.batches(size, 1) for one in single(batch)]
-    return frames[rng.integers(len(frames))]
-
-
-def single(batch: Batch) -> Iterator[Batch]:
-    """The frames of a batch, one by one."""
-    timed = {
-        name: x
-        for name in ("driving", "target", "swapped")
-        if (x := getattr(batch, name)) is not None
-    }
-    for index in range(len(batch.driving)):
-        yield replace(batch, **{name: x[index : index + 1] for name, x in timed.items()})
+    frames = [(batch, i) for batch in case.batches(size, 1) for i in range(len(batch.driving))]
+    batch, index = frames[rng.integers(len(frames))]
+    timed = {"driving": batch.driving, "target": batch.target, "swapped": batch.swapped}
+    one: dict[str, Any] = {name: x[index : index + 1] for name, x in timed.items() if x is not None}
+    return replace(batch, **one)
 
 
 def backgrounds(folder: Path, size: int) -> list[Tensor]:
     """The pictures of a folder, (1, 3, S, S) each."""
     found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_ENDINGS)
+    if not found:
+        raise SystemExit(f"there are no pictures in {folder}")
     stills = [read_still(path) for path in found]
     return [to_tensor([square(on_white(still.image, still.alpha), size)]) for still in stills]
 
@@ -85,6 +80,8 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args(words)
+    if arguments.backgrounds and not arguments.clips:
+        parser.error("--backgrounds goes with --clips; the truth has its own")
     model = load_model(arguments.model)
     size = model.config.image_size
     cases: Sequence[Case] = (

@@ -5,10 +5,12 @@ from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from maskmotion.evaluation.cases import Batch, Case
 from maskmotion.media import open_writer
 from maskmotion.models.animator import Animator
 from maskmotion.synth.puppets import render_clip
@@ -66,10 +68,11 @@ def test_a_swap_is_drawn_where_there_are_backgrounds(contact: ModuleType, clips:
 
 def test_pictures_stand_below_their_titles(contact: ModuleType) -> None:
     """What is known of a moment is shown as it is; a model adds what it makes of it."""
-    model = Animator(contact.load_model("puppets-tiny").config).eval()
+    model = contact.load_model("puppets-tiny")
+    generator = torch.Generator().manual_seed(0)
     pictures = {
-        name: torch.full((1, 3, 128, 128), level)
-        for name, level in (("source", 0.1), ("driving", 0.2), ("target", 0.3), ("swapped", 0.4))
+        name: torch.rand(1, 3, 128, 128, generator=generator)
+        for name in ("source", "driving", "target", "swapped")
     }
     moments = [contact.Batch(0, **pictures, background=torch.zeros(1, 3, 128, 128))] * 2
     columns = contact.columns(model, moments)
@@ -83,5 +86,35 @@ def test_pictures_stand_below_their_titles(contact: ModuleType) -> None:
     ]
     for title, name in (("source", "source"), ("driver", "driving"), ("truth", "target")):
         assert torch.equal(columns[title], pictures[name].expand(2, -1, -1, -1))
+    assert torch.equal(columns["truth there"], pictures["swapped"].expand(2, -1, -1, -1))
     wanted = model.animate(model.encode_source(pictures["source"]), pictures["driving"])
     torch.testing.assert_close(columns["animated"][:1], wanted.high_res)
+    scene = model.encode_background(moments[0].background, same_class=False)
+    swap = model.swap_background(wanted.high_res, wanted.refined_mask, scene)
+    torch.testing.assert_close(columns["new background"][:1], swap.refined)
+
+
+def test_subjects_moments_and_scenes_are_drawn(
+    contact: ModuleType, clips: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn_of: list[tuple[str, int]] = []
+    shown: list[torch.Tensor] = []
+
+    def columns(model: Animator, moments: list[Batch]) -> dict[str, torch.Tensor]:
+        shown.extend(one.background for one in moments)
+        return {"source": torch.cat([one.source for one in moments])}
+
+    asked = contact.moment
+
+    def moment(case: Case, size: int, rng: np.random.Generator) -> Batch:
+        found = asked(case, size, rng)
+        drawn_of.append((case.name, float(found.driving.mean())))
+        return found
+
+    monkeypatch.setattr(contact, "moment", moment)
+    monkeypatch.setattr(contact, "columns", columns)
+    for seed in range(6):
+        drawn(contact, clips, seed, "--backgrounds", str(clips / "rooms"))
+    assert len({name for name, _ in drawn_of}) == 4
+    assert len(set(drawn_of)) > 4
+    assert not torch.equal(shown[0], shown[1])

@@ -156,7 +156,9 @@ class TrainConfig(_Settings):
     @model_validator(mode="after")
     def _twins_are_refined(self) -> "TrainConfig":
         if self.data.twins > 0 and not (self.motion.truth and self.schedule.refiner_epoch == 0):
-            raise ValueError("data.twins needs motion.truth=true and schedule.refiner_epoch=0")
+            raise ValueError(
+                "data.twins needs motion.truth=true and schedule.refiner_epoch=0; or set it to 0"
+            )
         return self
 
 

@@ -101,8 +101,8 @@ def test_others_who_move_alike_are_trained_on_beside_whom_they_are_like(tmp_path
     )
     folder = tmp_path / "people" / "clips"
     found = find_training_clips(folder)
-    assert [clip.name for clip in found] == ["a", "a-person-1", "a-person-2", "b"]
-    assert [clip.path.stem for clip in found if clip.alpha] == ["a", "person-1"]
+    assert [clip.name for clip in found] == ["a-person-1", "a-person-2", "a", "b"]
+    assert [clip.path.stem for clip in found if clip.alpha] == ["person-1", "a"]
     assert len({clip.identity for clip in found}) == 4
     assert [clip.motion is None for clip in found] == [False, False, False, True]
     assert len({clip.motion for clip in found[:3]}) == 1
@@ -112,3 +112,17 @@ def test_others_who_move_alike_are_trained_on_beside_whom_they_are_like(tmp_path
 def test_clips_to_test_on_are_the_clips_alone(tmp_path: Path) -> None:
     made(tmp_path, "train/a.mp4", "test/a.mp4", "counterfactuals/a/person-1.mp4")
     assert [clip.motion for clip in find_training_clips(tmp_path, "test")] == [None]
+
+
+def test_others_of_two_clips_of_one_identity_are_identities_of_their_own(tmp_path: Path) -> None:
+    made(tmp_path, "clips/ann#1.mp4", "clips/ann#2.mp4")
+    made(tmp_path, *(f"counterfactuals/ann#{number}/person-1.mp4" for number in (1, 2)))
+    found = find_training_clips(tmp_path / "clips")
+    assert len({clip.identity for clip in found}) == 3
+    assert [clip.name.count("#") for clip in found] == [0, 1, 0, 1]
+
+
+def test_packed_clips_have_their_others_beside_them(tmp_path: Path) -> None:
+    """Not those that they were packed of, where the pack lies there, too."""
+    made(tmp_path, "train/a.safetensors", "counterfactuals/a/person-1.mp4")
+    assert [clip.name for clip in find_training_clips(tmp_path)] == ["a"]

@@ -304,3 +304,48 @@ def test_others_who_move_alike_are_packed_and_drive(tmp_path: Path) -> None:
     by_motion = [clip.motion for clip in loaded]
     assert by_motion[0] == by_motion[1] is not None
     assert by_motion[2] is None
+
+
+def with_others(people: Path, *names: str) -> Path:
+    """Clips, each of which another is like, all of the same alpha."""
+    folder = clips(people / "clips", *(f"{name}.mp4" for name in names))
+    for number, name in enumerate(names):
+        write_truth(folder / f"{name}.mp4", alpha_planes(4 + number))
+        other = people / "counterfactuals" / name / "person-1.mp4"
+        write(other, moving_square(4 + number, seed=70 + number))
+        shutil.copytree(people / "truth" / name, other.with_suffix(""))
+    return folder
+
+
+def test_only_what_others_are_like_now_is_packed_anew(tmp_path: Path) -> None:
+    folder, out = with_others(tmp_path / "people", "a", "b"), tmp_path / "pack"
+    others = (tmp_path / "people" / "counterfactuals").rename(tmp_path / "later")
+    assert packed(folder, out=out).new == 2
+    others.rename(tmp_path / "people" / "counterfactuals")
+    assert packed(folder, out=out).new == 4
+    (tmp_path / "people").rename(tmp_path / "moved")
+    assert packed(tmp_path / "moved" / "clips", out=out).new == 0
+    assert len(names(out)) == 4
+
+
+@pytest.mark.parametrize("decode", ["once", "always"])
+def test_twins_are_the_same_in_any_form(tmp_path: Path, decode: str) -> None:
+    folder, out = with_others(tmp_path / "people", "a", "b", "c"), tmp_path / "pack"
+    packed(folder, out=out)
+    forms = [
+        load_clips(find_training_clips(place), SIDE, tmp_path / "cache", decode=decode)[0]
+        for place in (folder, out)
+    ]
+    a, b = (PairSampler(form, batch_size=6, truth=True, twins=0.5) for form in forms)
+    for step in range(4):
+        one, other = a.batch(step), b.batch(step)
+        for name in ("driving", "used"):
+            assert np.array_equal(getattr(one.twins, name), getattr(other.twins, name))
+        assert np.array_equal(one.source, other.source)
+
+
+@pytest.mark.parametrize("decode", ["once", "always"])
+def test_twins_drive_however_clips_are_read(tmp_path: Path, decode: str) -> None:
+    found = find_training_clips(with_others(tmp_path / "people", "a", "b"))
+    ready, _ = load_clips(found, SIDE, tmp_path / "cache", decode=decode)
+    assert PairSampler(ready, batch_size=4, truth=True, twins=1).batch(0).twins.used.all()

@@ -1,5 +1,5 @@
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Barrier
 
 import numpy as np
@@ -303,3 +303,37 @@ def test_twins_are_the_same_however_a_batch_is_shared_or_split() -> None:
         for name in ("driving", "alpha", "used"):
             joined = torch.cat([getattr(part.twins, name) for part in parts])
             assert torch.equal(joined, getattr(whole.twins, name))
+
+
+def test_only_others_of_its_length_and_with_alpha_drive() -> None:
+    def used(**of_other: object) -> list[bool]:
+        clip = FakeClip(0, "a", has_alpha=True, motion="m")
+        clips = [clip, replace(clip, number=1, identity="b", **of_other)]
+        return PairSampler(clips, batch_size=2, truth=True, twins=1).batch(0).twins.used.tolist()
+
+    assert used() == [True, True]
+    assert used(length=5) == used(has_alpha=False) == used(motion="n") == [False, False]
+
+
+def test_each_of_several_others_drives() -> None:
+    clips = [FakeClip(i, f"{i}", has_alpha=True, motion="m") for i in range(4)]
+    ready = PairSampler(clips, batch_size=4, truth=True, twins=1)
+    pairs = set()
+    for step in range(40):
+        batch = ready.batch(step)
+        pairs |= set(
+            zip(clip_numbers(batch), batch.twins.driving[:, 0, 0, 0].tolist(), strict=True)
+        )
+    assert pairs == {(a, b) for a in range(4) for b in range(4) if a != b}
+
+
+def test_twins_of_every_step_are_shared_alike() -> None:
+    for step in range(8):
+        whole = twinned(0.5).batch(step).twins.used
+        shares = [twinned(0.5, share=Share(i, 2)).batch(step).twins.used for i in range(2)]
+        assert torch.equal(torch.cat(shares), whole)
+
+
+def test_without_the_truth_nobody_drives() -> None:
+    clips = [FakeClip(i, f"{i}", has_alpha=True, motion="m") for i in range(2)]
+    assert PairSampler(clips, batch_size=2, twins=1).batch(0).twins is None

@@ -8,7 +8,14 @@ from tests.models.tiny import pictures, tiny_animator
 from torch import Tensor, nn
 
 from maskmotion.errors import ModelError, ShapeError
-from maskmotion.models.animator import Animator, SourceState, TrainingForward, large, small
+from maskmotion.models.animator import (
+    Animator,
+    BackgroundState,
+    SourceState,
+    TrainingForward,
+    large,
+    small,
+)
 from maskmotion.models.draws import Draws
 from maskmotion.models.perturb import perturb_for_animation
 
@@ -307,3 +314,22 @@ def test_encode_source_keeps_the_masks_of_its_picture(model: Animator) -> None:
     wanted = SourceState(source, small(source), mask, large(mask))
     for field in dataclasses.fields(wanted):
         torch.testing.assert_close(getattr(state, field.name), getattr(wanted, field.name))
+
+
+def test_of_twins_the_background_networks_see_the_refined_mask() -> None:
+    model = tiny_animator(mask_input="soft")
+    source, driving, target = (pictures(2, seed=seed) for seed in range(3))
+    draws = Draws(torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        forward = model.training_forward(
+            source, driving, perturbation=draws, twinned=torch.tensor([True, False])
+        )
+        swap = model.background_training_forward(source, forward.source_mask, target, forward)
+        background = BackgroundState(source, small(source), forward.source_mask)
+        refined, own = (
+            model.swap_background(target, mask, background)
+            for mask in (forward.refined_mask, forward.driving_mask)
+        )
+    torch.testing.assert_close(swap.base[0], refined.base[0])
+    torch.testing.assert_close(swap.base[1], own.base[1])
+    assert not torch.allclose(refined.base, own.base)

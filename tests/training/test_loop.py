@@ -631,3 +631,33 @@ def test_a_run_on_true_alpha_notices_when_it_is_gone(
     go(config, tmp_path / "run", max_steps=2, watcher=told)
     assert "m learns the true alpha of 0 of 4 train clips" in told.messages
     assert any("the clips are not those that the run was left with" in m for m in told.messages)
+
+
+def test_a_run_with_twins_resumes_and_notices_when_they_are_gone(
+    settings: Settings, go: Go, half_true: Path, tmp_path: Path
+) -> None:
+    people = shutil.copytree(half_true.parent, tmp_path / "people")
+    write_clip(people / "counterfactuals" / "p1" / "person-1.mp4", drawn(1))
+    shutil.copytree(people / "truth" / "p1", people / "counterfactuals" / "p1" / "person-1")
+    config = settings(
+        data={"folders": [str(people / "clips")], "cache": str(tmp_path / "cache"), "twins": 1},
+        motion={"weight": 5, "alone_samples": 6, "only": True, "truth": True},
+        schedule={"refiner_epoch": 0},
+    )
+    told = Told()
+    go(config, tmp_path / "whole", max_steps=5, watcher=told)
+    assert told.messages == [
+        "m learns the true alpha of 3 of 5 train clips",
+        "beside 2 of them others move alike, who drive a share of them",
+    ]
+    for steps in (3, 5):
+        go(config, tmp_path / "parts", max_steps=steps)
+    assert_same_run(tmp_path / "parts", tmp_path / "whole")
+    alone = config.model_copy(update={"data": config.data.model_copy(update={"twins": 0})})
+    go(alone, tmp_path / "alone", max_steps=5)
+    lines = [log_of(tmp_path / name) for name in ("whole", "alone")]
+    assert [line["refiner"] for line in lines[0]] != [line["refiner"] for line in lines[1]]
+    shutil.rmtree(people / "counterfactuals")
+    told = Told()
+    go(config, tmp_path / "whole", max_steps=6, watcher=told)
+    assert any("the clips are not those that the run was left with" in m for m in told.messages)

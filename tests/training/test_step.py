@@ -315,3 +315,27 @@ def test_sign_is_centre_against_border_where_motion_tells_nothing(
     numbers = numbers_of(logits, sample)
     assert numbers["mask_sign"] == pytest.approx(1)
     assert all(value == value for value in numbers.values())
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_twins_mask_is_not_deformed(alone: bool) -> None:
+    """r's loss then does not depend on what P drew."""
+    config = TrainConfig.model_validate(
+        {
+            "model": {"width": 1 / 16, "image_size": 128},
+            "data": {"twins": 1},
+            "motion": {"weight": 1, "truth": True},
+            "schedule": {"batch_size": 2, "refiner_epoch": 0},
+        }
+    )
+    loss = PerceptualLoss(VGG19((1,)), LossConfig(vgg_layers=(1,), scales=(8,)))
+
+    def of_refiner(used: bool, step: int) -> float:
+        state = TrainingState(config, CPU)
+        state.step = step
+        samples = [prepare(with_twins((used, used)), config, 0, CPU)]
+        taken = mask_step(state, samples) if alone else train_step(state, samples, loss, epoch=0)
+        return taken["refiner"]
+
+    assert of_refiner(True, 1) == of_refiner(True, 2)
+    assert of_refiner(False, 1) != of_refiner(False, 2)

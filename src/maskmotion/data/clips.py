@@ -31,7 +31,9 @@ class Clip:
     def name(self) -> str:
         """What it is called in a pack: its file's name; of others who move alike, after whom."""
         name = _name(self.path)
-        return f"{self.path.parent.name}-{name}" if _is_counterfactual(self.path) else name
+        if not _is_counterfactual(self.path):
+            return name
+        return f"{self.path.parent.name}-{name}".replace("#", "~")  # nobody's identity but its own
 
     @property
     def alpha(self) -> Path | None:
@@ -88,10 +90,10 @@ def find_clips(folder: Path, split: str = "train") -> list[Clip]:
 
 
 def find_training_clips(folder: Path, split: str = "train") -> list[Clip]:
-    """Clips of one split as `find_clips`; each to train on before rendered others who move alike.
+    """Clips of one split as `find_clips`; each to train on after rendered others who move alike.
 
-    Those lie in FOLDER/counterfactuals/NAME/ of FOLDER/clips/NAME.mp4 (`synth people
-    --other-people`).
+    Those lie in FOLDER/counterfactuals/NAME/ of FOLDER/clips/NAME.mp4, or of FOLDER/train/NAME.mp4
+    (`synth people --other-people`).
 
     Raises:
         DataError: the folder is missing.
@@ -103,10 +105,13 @@ def find_training_clips(folder: Path, split: str = "train") -> list[Clip]:
 def _alike(clip: Clip) -> list[Clip]:
     place = clip.path.parent.parent / COUNTERFACTUALS / _name(clip.path)
     others = sorted(place.glob("person-*.mp4"))
-    if not others:
+    if not others or clip.path.suffix == PACKED_ENDING:
         return [clip]
     motion = str(clip.path)
-    return [replace(clip, motion=motion), *(Clip(p, _identity(p), motion) for p in others)]
+    found = [Clip(path, "", motion) for path in others]
+    # Named, and in this order, as in a pack, so that a run may go on with one.
+    named = [replace(other, identity=f"{clip.path.parent}/{other.name}") for other in found]
+    return [*named, replace(clip, motion=motion)]
 
 
 def alpha_place(clip: Path) -> Path:

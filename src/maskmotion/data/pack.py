@@ -2,8 +2,9 @@
 
 A pack is PACK/train/NAME.safetensors and PACK/test/NAME.safetensors, one stored clip a file. Each
 remembers the clip it was made of: `source`, its file's name; `identity`; `folder`, which stands
-for the folder it lay in; `state`, which changes with the file. So no list lies beside them to go
-stale, and packed clips may be removed, or added from another pack, by hand.
+for the folder it lay in; `state`, which changes with the file; and `motion`, the same for clips of
+others who move alike. So no list lies beside them to go stale, and packed clips may be removed, or
+added from another pack, by hand.
 """
 
 from collections.abc import Callable, Iterator
@@ -160,11 +161,12 @@ class _Shelf:
                 left_out.append(str(error))
                 continue
             held = self._by_state.get((about["source"], about["state"]))
-            if held is None:
-                waiting.append((clip, about))
-            else:  # perhaps of a folder that was moved since: its new clips join it
+            if held is not None:  # perhaps of a folder that was moved since: its new clips join it
                 identity = held.stem.split("#")[0]
                 self._identities.setdefault((about["folder"], about["identity"]), identity)
+                self._by_source.setdefault((about["folder"], about["source"]), held)
+            if held is None or self.clips[held].motion != about.get("motion"):
+                waiting.append((clip, about))
         return [_Job(clip, self._place(clip, about), about) for clip, about in waiting]
 
     def _place(self, clip: Clip, about: dict[str, str]) -> Path:
@@ -230,7 +232,7 @@ def _about(clip: Clip) -> dict[str, str]:
     if clip.motion is None:
         return about
     motion = digest(clip_state(Clip(Path(clip.motion), "")))
-    return about | {"motion": motion, "state": digest(about["state"] + motion)}
+    return about | {"motion": motion}
 
 
 def _shortened(name: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
+from typing import Self
 
 import numpy as np
 import torch
@@ -20,7 +21,17 @@ MOST_THREADS = 8  # each holds a batch
 
 
 @dataclass(frozen=True)
-class Alpha:
+class _Stacked:
+    """Tensors of the same samples."""
+
+    def split(self, size: int) -> list[Self]:
+        """Smaller shares of so many samples."""
+        stacks = [getattr(self, field.name).split(size) for field in fields(self)]
+        return [type(self)(*parts) for parts in zip(*stacks, strict=True)]
+
+
+@dataclass(frozen=True)
+class Alpha(_Stacked):
     """True alpha of a share's frames.
 
     source, driving: (B, 1, S, S) uint8, 255 = foreground. known (B,) bool marks the clips that have
@@ -33,14 +44,9 @@ class Alpha:
     known: Tensor
     scene: Tensor
 
-    def split(self, size: int) -> list["Alpha"]:
-        """Smaller shares of so many samples."""
-        fields = (self.source, self.driving, self.known, self.scene)
-        return [Alpha(*parts) for parts in zip(*(x.split(size) for x in fields), strict=True)]
-
 
 @dataclass(frozen=True)
-class Twins:
+class Twins(_Stacked):
     """Who drives instead, where `used` (B,) bool says so: others who move alike.
 
     driving: (B, 3, S, S) uint8, the twin's frame at the time of the batch's driving frame, and
@@ -50,11 +56,6 @@ class Twins:
     driving: Tensor
     alpha: Tensor
     used: Tensor
-
-    def split(self, size: int) -> list["Twins"]:
-        """Smaller shares of so many samples."""
-        fields = (self.driving, self.alpha, self.used)
-        return [Twins(*parts) for parts in zip(*(x.split(size) for x in fields), strict=True)]
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,8 @@ class PairSampler:
         candidates: pairs drawn, of which the one that changes most is kept.
         truth: read the true alpha of clips that have it; the order does not depend on it.
         twins: share of the samples, of clips beside which others move alike and whose alpha is
-            known, that such another is to drive; nor does it depend on this.
+            known, that such another of the same length is to drive; nor does it depend on this.
+            Without `truth` nobody does.
         seed: decides the whole order.
         share: of each batch, which is read here; the order does not depend on it.
     Raises:
@@ -159,8 +161,10 @@ class PairSampler:
             scenes = self._scenes(np.random.default_rng([self.seed, epoch, position + 1, 1]))
             alpha = _alpha(clips, [pair for pair, _, _ in read], scenes[rows])
         twins = None
-        if self.twins > 0:
-            others = self._others(drawn, np.random.default_rng([self.seed, epoch, position + 1, 2]))
+        if self.truth and self.twins > 0:
+            others = self._drivers(
+                drawn, np.random.default_rng([self.seed, epoch, position + 1, 2])
+            )
             twins = _twins(others[rows], read)
         return Batch(
             _stack([source for _, source, _ in read]),
@@ -172,16 +176,20 @@ class PairSampler:
             twins,
         )
 
-    def _others(
+    def twins_of(self, clip: TrainingClip) -> list[TrainingClip]:
+        """The others who can drive it."""
+        alike = self.alike.get(clip.motion or "", []) if clip.has_alpha else []
+        return [other for other in alike if other is not clip and other.length == clip.length]
+
+    def _drivers(
         self, drawn: list[tuple[TrainingClip, list[np.ndarray]]], rng: np.random.Generator
     ) -> list[TrainingClip | None]:
         """For each sample of the whole batch another clip to drive it, or None."""
         found = []
         for clip, _ in drawn:
-            alike = self.alike.get(clip.motion or "", [])
-            others = [other for other in alike if other is not clip and other.length == clip.length]
+            others = self.twins_of(clip)
             chance, choice = rng.random(2)
-            used = others and clip.has_alpha and chance < self.twins
+            used = others and chance < self.twins
             found.append(others[int(choice * len(others))] if used else None)
         return found
 

@@ -321,11 +321,11 @@ class Animator(nn.Module):
 
         Args:
             source: (B, 3, H, W) RGB in [0, 1].
-            driving: (B, 3, H, W) RGB in [0, 1], another frame of the same clip.
+            driving: (B, 3, H, W) RGB in [0, 1], another frame of the same clip, or a twin's.
             perturbation: random numbers for P; None leaves the refiner out.
             mask_gradients: let l's gradients reach m, as in the paper.
             twinned: (B,) bool, where driving shows another who moves as the source is to move: l
-                and h paint by the refined mask there, as in animation.
+                and h paint by the refined mask there, as in animation at scale 1.
         """
         source_logits = self.mask_generator.logits(source)
         driving_logits = self.mask_generator.logits(driving)

@@ -110,6 +110,9 @@ def train(
             seed=config.seed,
             share=Share(world.rank, world.size),
         )
+        if config.data.twins > 0:
+            count = sum(bool(sampler.twins_of(clip)) for clip in clips)
+            watcher.message(f"beside {count} of them others move alike, who drive a share of them")
         state = _resume(config, folder, device, world, watcher)
         _note_clips(state, clips, watcher)
         alone = alone_steps(config)
@@ -204,9 +207,6 @@ def _tell_of_alpha(clips: list[TrainingClip], config: TrainConfig, watcher: Watc
     count = sum(clip.has_alpha for clip in clips)
     if config.motion.truth:
         watcher.message(f"m learns the true alpha of {count} of {len(clips)} train clips")
-        if config.data.twins > 0:
-            alike = sum(clip.has_alpha and clip.motion is not None for clip in clips)
-            watcher.message(f"beside {alike} of them others move alike, who drive a share of them")
     elif count and config.motion.weight > 0:
         watcher.message(
             f"{count} of {len(clips)} train clips have a true alpha, which motion.truth=true would "
@@ -266,8 +266,6 @@ def _note_clips(state: TrainingState, clips: list[TrainingClip], watcher: Watche
     listed = repr([(Path(clip.identity).name, clip.length) for clip in clips])
     if state.config.motion.truth:
         listed += repr([clip.has_alpha for clip in clips])
-    if state.config.data.twins > 0:
-        listed += repr([clip.motion is not None for clip in clips])
     digest = hashlib.sha256(listed.encode()).hexdigest()
     world = state.world
     if world.size > 1 and world.any(digest != world.from_first({"clips": digest})["clips"]):

@@ -44,7 +44,7 @@ class Sample:
     known (B,) says so, else the soft motion target. still (B,) marks where it holds, and
     still_mean is how many such samples the whole batch has for each of its shares. target_alpha
     (B, 1, S, S) is target's, zero where it is not known; it, known and scenes are None where alpha
-    is not learned, twinned where nobody has a twin.
+    is not learned, twinned where no twins were asked for.
     """
 
     source: Tensor
