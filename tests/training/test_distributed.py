@@ -90,6 +90,7 @@ class Counted:
         self.length = 20
         self.still = index % 2 == 0
         self.has_alpha = index % 3 == 0
+        self.motion = f"motion {index % 3}"
         self.median = self.frame(0)
         self.index = index
 
@@ -106,7 +107,7 @@ class Counted:
 @pytest.mark.parametrize("count", [2, 4])
 def test_shares_of_all_processes_make_the_whole_batch(count: int, truth: bool) -> None:
     clips = [Counted(index) for index in range(9)]
-    order = {"batch_size": 8, "repeats": 3, "seed": 5, "truth": truth}
+    order = {"batch_size": 8, "repeats": 3, "seed": 5, "truth": truth, "twins": 0.5}
     whole = PairSampler(clips, **order)
     shares = [PairSampler(clips, **order, share=Share(index, count)) for index in range(count)]
     for step in range(2 * whole.steps_per_epoch):
@@ -118,6 +119,9 @@ def test_shares_of_all_processes_make_the_whole_batch(count: int, truth: bool) -
         for name in ("source", "driving", "known") if truth else ():
             joined = torch.cat([getattr(part.alpha, name) for part in parts])
             assert torch.equal(joined, getattr(batch.alpha, name))
+        for name in ("driving", "alpha", "used") if truth else ():
+            joined = torch.cat([getattr(part.twins, name) for part in parts])
+            assert torch.equal(joined, getattr(batch.twins, name))
         assert {part.still_in_whole for part in parts} == {batch.still_in_whole}
         assert batch.still_in_whole == int(batch.still.sum())
 
