@@ -2,7 +2,7 @@
 
     maskmotion evaluate --model people-tiny --protocol truth --data truth
     python docs/contact.py --model people-tiny --truth truth --out docs/images/people-tiny.jpg
-    python docs/contact.py --model robot-tiny --clips clips --backgrounds rooms --out arms.jpg
+    python docs/contact.py --model runs/arms --clips clips --backgrounds rooms --out arms.jpg
 
 The first renders the truth set. Of `--clips`, each subject is driven by a clip of another, as the
 protocol `cross` pairs them, and the pictures of `--backgrounds` are taken in turn.
@@ -19,9 +19,15 @@ import torch
 from torch import Tensor
 
 from maskmotion.checkpoint import load_model
-from maskmotion.data.store import square
-from maskmotion.evaluation.cases import Batch, Case, RenderedCase, crossed, evaluation_clips
-from maskmotion.media import PICTURE_ENDINGS, on_white, read_still, to_tensor
+from maskmotion.evaluation.cases import (
+    Batch,
+    Case,
+    RenderedCase,
+    crossed,
+    evaluation_clips,
+    still_square,
+)
+from maskmotion.media import PICTURE_ENDINGS
 from maskmotion.media.sheet import sheet_jpeg
 from maskmotion.models.animator import Animator
 from maskmotion.synth.people.truth import read_truth
@@ -41,8 +47,7 @@ def backgrounds(folder: Path, size: int) -> list[Tensor]:
     found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_ENDINGS)
     if not found:
         raise SystemExit(f"there are no pictures in {folder}")
-    stills = [read_still(path) for path in found]
-    return [to_tensor([square(on_white(still.image, still.alpha), size)]) for still in stills]
+    return [still_square(path, size) for path in found]
 
 
 @torch.inference_mode()

@@ -157,7 +157,7 @@ class TrainConfig(_Settings):
     def _twins_are_refined(self) -> "TrainConfig":
         if self.data.twins > 0 and not (self.motion.truth and self.schedule.refiner_epoch == 0):
             raise ValueError(
-                "data.twins needs motion.truth=true and schedule.refiner_epoch=0; or set it to 0"
+                "data.twins needs motion.truth=true and schedule.refiner_epoch=0, or data.twins=0"
             )
         return self
 

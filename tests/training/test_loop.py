@@ -661,3 +661,4 @@ def test_a_run_with_twins_resumes_and_notices_when_they_are_gone(
     told = Told()
     go(config, tmp_path / "whole", max_steps=6, watcher=told)
     assert any("the clips are not those that the run was left with" in m for m in told.messages)
+    assert any("nobody moves like any of them" in message for message in told.messages)

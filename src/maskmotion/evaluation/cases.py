@@ -93,7 +93,7 @@ class SameClip:
         return self.clip.identity
 
     def batches(self, size: int, every: int) -> Iterator[Batch]:
-        background = None if self.background is None else _still(self.background, size)
+        background = None if self.background is None else still_square(self.background, size)
         frames = clip_frames(self.clip, size, every)
         source = to_tensor([next(frames)])
         batch = None
@@ -253,7 +253,12 @@ def clip_frames(clip: Clip, size: int, every: int) -> Iterator[np.ndarray]:
         raise MediaError(f"{clip.path} has no frames; leave it out")
 
 
-def _still(path: Path, size: int) -> Tensor:
+def still_square(path: Path, size: int) -> Tensor:
+    """A picture, the square in its middle: (1, 3, S, S) RGB in [0, 1].
+
+    Raises:
+        MediaError: it cannot be read.
+    """
     still = read_still(path)
     return to_tensor([square(on_white(still.image, still.alpha), size)])
 

@@ -112,7 +112,12 @@ def train(
         )
         if config.data.twins > 0:
             count = sum(bool(sampler.twins_of(clip)) for clip in clips)
-            watcher.message(f"beside {count} of them others move alike, who drive a share of them")
+            watcher.message(
+                f"beside {count} of them others move alike, who drive a share of them"
+                if count
+                else "nobody moves like any of them, so data.twins changes nothing; "
+                "`maskmotion synth people --other-people 1` renders some who do"
+            )
         state = _resume(config, folder, device, world, watcher)
         _note_clips(state, clips, watcher)
         alone = alone_steps(config)
