@@ -1,4 +1,5 @@
 import json
+import zlib
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -270,12 +271,22 @@ def test_eight_bits_are_off_by_half_a_step(
     assert torch.allclose((whole * step).abs().amax((1, 2, 3), keepdim=True), largest, rtol=1e-5)
 
 
+def test_wide_convolutions_have_coarser_steps() -> None:
+    for count, levels in ((249_999, 127), (250_000, 15)):
+        weight = torch.randn(1, count, 1, 1, generator=torch.Generator().manual_seed(count))
+        whole, step = in_eight_bits(weight)
+        assert int(whole.abs().max()) == levels
+        assert ((whole * step - weight).abs() <= weight.abs().max() / (2 * levels) * 1.001).all()
+
+
 def test_a_model_in_eight_bits(tmp_path: Path) -> None:
     model = load_model("puppets-tiny")
     for name, dtype in (("half", torch.float16), ("eight", torch.int8)):
         save_model(model, tmp_path / name, dtype=dtype)
     half, eight = (tmp_path / name / "model.safetensors" for name in ("half", "eight"))
     assert eight.stat().st_size < 0.52 * half.stat().st_size
+    packed = [len(zlib.compress(file.read_bytes(), 1)) for file in (half, eight)]
+    assert packed[1] < 0.38 * packed[0]
     assert count_parameters(tmp_path / "eight") == count_parameters(tmp_path / "half")
     loaded = load_model(tmp_path / "eight")
     assert {x.dtype for x in loaded.state_dict().values()} <= {torch.float32, torch.int64}
