@@ -66,7 +66,7 @@ def test_moving_what_would_be_dropped(clips: Path, capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ("nowhere", "there is no folder of clips nowhere"),
+        ("nowhere", "there is no folder of clips nowhere; check the path, which is seen from"),
         ("empty", "there are no clips in empty"),
         ("file.txt", "there is no folder of clips file.txt; it is a file, so name the folder"),
         ("", "name one or more folders"),

@@ -287,7 +287,9 @@ def test_installed_command_refuses_in_one_sentence(arguments: Arguments, tmp_pat
         text=True,
         check=False,
     )
-    sentence = f"maskmotion: error: there is no folder of clips {tmp_path / 'missing'}\n"
+    sentence = (
+        f"maskmotion: error: there is no folder of clips {tmp_path / 'missing'}; check the path\n"
+    )
     assert (done.returncode, done.stdout, done.stderr) == (2, "", sentence)
 
 

@@ -78,8 +78,11 @@ def find_clips(folder: Path, split: str = "train") -> list[Clip]:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        hint = "; it is a file, so name the folder that it lies in" if folder.exists() else ""
-        raise DataError(f"there is no folder of clips {folder}{hint}")
+        hint = "it is a file, so name the folder that it lies in"
+        if not folder.exists():
+            here = "" if folder.is_absolute() else f", which is seen from {Path.cwd()}"
+            hint = f"check the path{here}"
+        raise DataError(f"there is no folder of clips {folder}; {hint}")
     if (folder / "train").is_dir():
         folder = folder / split
     elif split != "train":
