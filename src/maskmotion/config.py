@@ -87,6 +87,13 @@ class LossConfig(_Settings):
     scales: tuple[Literal[1, 2, 4, 8], ...] = Field(
         (1, 2, 4, 8), min_length=1, description="reductions at which pictures are compared"
     )
+    window: float = Field(
+        1.0,
+        ge=0.25,
+        le=1,
+        description="side of the part of each picture that is compared, mostly where it changes; 1 "
+        "compares all of it",
+    )
     refiner: float = Field(100.0, ge=0, description="weight of the refiner's L1")
 
 

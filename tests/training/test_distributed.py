@@ -62,7 +62,8 @@ def shared_out(settings: Settings) -> TrainConfig:
     BatchNorm compares four numbers at the hourglass' narrowest.
     """
     return settings(
-        schedule={"batch_size": 4, "background_epoch": 1, "learning_rate": 1e-5, "epochs": 20}
+        schedule={"batch_size": 4, "background_epoch": 1, "learning_rate": 1e-5, "epochs": 20},
+        loss={"window": 0.5},
     )
 
 

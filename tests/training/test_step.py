@@ -198,6 +198,26 @@ def test_other_scenes_change_the_background_networks_alone() -> None:
     assert {name.split(".")[0] for name in changed} == {"background_base", "background_refiner"}
 
 
+@pytest.mark.parametrize("window", [1, 0.5])
+def test_each_step_compares_another_window(window: float) -> None:
+    config = TrainConfig.model_validate(
+        {
+            "model": {"width": 1 / 16, "image_size": 128},
+            "loss": {"window": window, "vgg_layers": (1,), "scales": (8,)},
+            "schedule": {"batch_size": 2, "background_epoch": 0},
+        }
+    )
+    loss = PerceptualLoss(VGG19((1,)), config.loss)
+    samples = [prepare(batch(), config, 0, CPU)]
+    found = []
+    for step in (1, 2):
+        state = TrainingState(config, CPU)
+        state.step = step
+        found.append(train_step(state, samples, loss, epoch=0))
+    for name in ("low_res", "high_res", "background_base", "background_refiner"):
+        assert (found[0][name] == found[1][name]) == (window == 1), name
+
+
 def test_m_learns_the_alpha_whatever_moves() -> None:
     """A moving camera and noise everywhere: what moves says nothing, the alpha all."""
     config = TrainConfig.model_validate(

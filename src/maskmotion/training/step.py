@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from maskmotion.models.draws import WHOLE, Draws, Share
 from maskmotion.models.mask import MASK_REDUCTION
 from maskmotion.training.losses import PerceptualLoss, motion_loss, reduced_target
 from maskmotion.training.state import TrainingState, generator_for
+from maskmotion.training.windows import Window, draw_windows
 
 Numbers = dict[str, Tensor]  # scalars
 
@@ -58,6 +59,19 @@ class Sample:
     target_alpha: Tensor | None = None
     scenes: Scenes | None = None
     twinned: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What pictures are compared with: target's features, in the window that the loss looks at."""
+
+    loss: PerceptualLoss
+    window: Window
+    target: list[Tensor]
+
+    def distance(self, picture: Tensor) -> Tensor:
+        """The perceptual loss of (B, 3, S, S) RGB in [0, 1]; a scalar."""
+        return self.loss(self.window(picture), self.target)
 
 
 def prepare(
@@ -162,11 +176,13 @@ def train_step(
     refines = epoch >= state.config.schedule.refiner_epoch
     found = []
     for sample in samples:
+        window = _window(state, sample)
         with autocast(state.config, sample.source.device), torch.no_grad():
-            target = loss.features(sample.target)
-        forward, numbers = _backward_main(state, sample, target, loss, refines, len(samples))
+            target = loss.features(window(sample.target))
+        seen = Seen(loss, window, target)
+        forward, numbers = _backward_main(state, sample, seen, refines, len(samples))
         if swaps:
-            numbers |= _backward_background(state, sample, target, loss, forward, len(samples))
+            numbers |= _backward_background(state, sample, seen, forward, len(samples))
         found.append(numbers)
     state.update(state.main)
     if state.background is not None and swaps:
@@ -197,8 +213,7 @@ def _backward_masks(state: TrainingState, sample: Sample, shares: int) -> Number
 def _backward_main(
     state: TrainingState,
     sample: Sample,
-    target: list[Tensor],
-    loss: PerceptualLoss,
+    seen: Seen,
     refines: bool,
     shares: int,
 ) -> tuple[TrainingForward, Numbers]:
@@ -212,8 +227,8 @@ def _backward_main(
             twinned=sample.twinned,
         )
         losses = {
-            "low_res": loss(forward.low_res, target),
-            "high_res": loss(forward.high_res, target),
+            "low_res": seen.distance(forward.low_res),
+            "high_res": seen.distance(forward.high_res),
         }
         if forward.refined_mask is not None:
             wanted = refiner_target(sample, forward.driving_mask)
@@ -229,8 +244,7 @@ def _backward_main(
 def _backward_background(
     state: TrainingState,
     sample: Sample,
-    target: list[Tensor],
-    loss: PerceptualLoss,
+    seen: Seen,
     forward: TrainingForward,
     shares: int,
 ) -> Numbers:
@@ -241,13 +255,20 @@ def _backward_background(
             picture = torch.where(used, scenes.picture, picture)
             mask = torch.where(used, 0, mask)
             with torch.no_grad():
-                target = loss.features(torch.where(used, scenes.wanted, sample.target))
+                wanted = torch.where(used, scenes.wanted, sample.target)
+                seen = replace(seen, target=seen.loss.features(seen.window(wanted)))
         swap = state.model.background_training_forward(picture, mask, sample.target, forward)
         losses = {
-            "background_base": loss(swap.base, target),
-            "background_refiner": loss(swap.refined, target),
+            "background_base": seen.distance(swap.base),
+            "background_refiner": seen.distance(swap.refined),
         }
     return _backward(losses, shares)
+
+
+def _window(state: TrainingState, sample: Sample) -> Window:
+    generator = generator_for(sample.source.device, state.config.seed, "window", state.step)
+    share = state.config.loss.window
+    return draw_windows(sample.source, sample.target, share, Draws(generator, sample.share))
 
 
 def _perturbation(state: TrainingState, sample: Sample) -> Draws:
