@@ -144,6 +144,9 @@ class TrainConfig(_Settings):
     """Everything that a training run is made of."""
 
     seed: int = Field(0, ge=0)
+    start: str | None = Field(
+        None, description="model whose networks the run starts with; those of other shapes are new"
+    )
     model: ModelConfig = ModelConfig()
     data: DataConfig = DataConfig()
     loss: LossConfig = LossConfig()

@@ -24,6 +24,7 @@ def train(
     data: Annotated[list[Path], Parameter(consume_multiple=True, negative="")],
     out: Path,
     preset: str = "tiny",
+    start: str | None = None,
     set_: Annotated[
         list[str] | None, Parameter(name="--set", consume_multiple=True, negative="")
     ] = None,
@@ -50,6 +51,8 @@ def train(
         out: the run's folder.
         preset: tiny or small, people for rendered people, robot for arms, the paper's vox, taichi
             or bair, or a YAML file.
+        start: a model whose networks the run starts with, such as people-tiny or another run's
+            folder; those that have other shapes begin anew.
         set_: change settings, such as schedule.batch_size=8 or model.image_size=256.
         max_steps: leave when the run has taken this many steps in all.
         max_time: leave after this time, such as 90s, 9m or 2h.
@@ -61,7 +64,9 @@ def train(
     settings = override(load_preset(preset), set_ or [])
     if seed is not None:
         settings["seed"] = seed
-    # Absolute, so that the run can go on from any working directory.
+    # Paths are absolute, so that the run can go on from any working directory.
+    if start is not None:
+        settings["start"] = str(Path(start).resolve()) if Path(start).is_dir() else start
     section = settings.get("data") or {}
     if isinstance(section, dict):
         settings["data"] = section | {"folders": [str(folder.resolve()) for folder in data]}

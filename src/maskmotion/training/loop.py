@@ -15,7 +15,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from maskmotion.checkpoint import save_model
+from maskmotion.checkpoint import describe_model, load_model, save_model
 from maskmotion.config import TrainConfig
 from maskmotion.data.clips import Clip, TrainingClip, find_training_clips
 from maskmotion.data.load import check_packed, load_clips
@@ -73,7 +73,7 @@ def train(
         max_time_s: leave after this many seconds of this call.
         watcher: told of progress, and in words of what goes wrong.
     Raises:
-        InputError: settings, clips or weights that cannot be used, or a disk that is full.
+        InputError: settings, clips, weights or a config.start that cannot be used, or a full disk.
         TrainingError: a loss or a weight is no longer finite.
         KeyboardInterrupt: Ctrl-C or SIGTERM before the first step; later ones save and leave.
     Source: Perturbed Masks, section 3; docs/method.md, Data flow.
@@ -84,6 +84,8 @@ def train(
     keep_freed_memory()
     folder = RunFolder(out)
     folder.check(config)
+    if config.start is not None and not checkpoints(folder.checkpoints):
+        describe_model(config.start)  # before clips are decoded
     found, found_test = _found(config, "train"), _found(config, "test")
     device = local_device(torch.device(device))
     with _stop_signals() as stop, ExitStack() as stack:
@@ -259,6 +261,11 @@ def _read_newest(state: TrainingState, folder: RunFolder, watcher: Watcher) -> N
             continue
         watcher.message(f"goes on from step {state.step}")
         break
+    else:
+        if state.config.start is not None:
+            new = state.take_over(load_model(state.config.start))
+            rest = f"; new, since it has none of their shapes: {', '.join(new)}" if new else ""
+            watcher.message(f"starts with the networks of {state.config.start}{rest}")
     folder.rewind_log(state.step)
 
 

@@ -90,6 +90,26 @@ class TrainingState:
             fused=True,
         )
 
+    def take_over(self, model: Animator) -> list[str]:
+        """Go on with another model's networks, each where its shapes are this one's.
+
+        Returns:
+            Names of the networks that stay as they are.
+        Raises:
+            ModelError: none fits.
+        """
+        theirs, ours = dict(model.named_children()), dict(self.model.named_children())
+        fitting = [k for k in ours if k in theirs and _shapes(ours[k]) == _shapes(theirs[k])]
+        if not fitting:
+            raise ModelError(
+                f"none of the networks to start with has the shapes of this run's: their "
+                f"model.width is {model.config.width:g}, this run's {self.config.model.width:g}; "
+                f"take theirs with --set model.width={model.config.width:g}"
+            )
+        for name in fitting:
+            ours[name].load_state_dict(theirs[name].state_dict())
+        return [name for name in ours if name not in fitting]
+
     def optimizers(self) -> list[torch.optim.Adam]:
         """Both optimisers, or the one."""
         return [self.main] + ([self.background] if self.background else [])
@@ -179,6 +199,10 @@ class TrainingState:
                 f"the checkpoint {path} is of other networks or another version of maskmotion "
                 f"({reason}); go on with the version that made it, or give another --out"
             ) from None
+
+
+def _shapes(network: nn.Module) -> dict[str, torch.Size]:
+    return {name: value.shape for name, value in network.state_dict().items()}
 
 
 def checkpoints(folder: Path) -> list[Path]:

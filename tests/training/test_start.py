@@ -1,0 +1,133 @@
+"""Runs that start with the networks of another model."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from maskmotion import cli
+from maskmotion.checkpoint import load_model, save_model
+from maskmotion.config import TrainConfig
+from maskmotion.errors import ConfigError, ModelError
+from maskmotion.models.animator import Animator
+from maskmotion.training.loop import Result
+from maskmotion.training.state import TrainingState
+
+from .conftest import SIDE, Told, assert_same, assert_same_run
+
+Settings = Callable[..., TrainConfig]
+Go = Callable[..., Result]
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def start(settings: Settings, tmp_path: Path) -> Path:
+    """A model of another seed, with statistics of its own."""
+    model = TrainingState(settings(seed=9), CPU).model
+    for name, value in model.named_buffers():
+        if name.endswith("running_mean"):
+            value.add_(0.3)
+    save_model(model, tmp_path / "start")
+    return tmp_path / "start"
+
+
+def starting(config: TrainConfig, start: Path | str) -> TrainConfig:
+    return config.model_copy(update={"start": str(start)})
+
+
+def weights(model: Animator, network: str = "") -> dict[str, Any]:
+    state = model.state_dict()
+    return {k: v for k, v in state.items() if k.startswith(network) and "num_batches" not in k}
+
+
+def test_networks_are_those_of_the_model(settings: Settings, start: Path) -> None:
+    larger = settings(model={"image_size": 2 * SIDE})
+    state = TrainingState(larger, CPU)
+    assert state.take_over(load_model(start)) == []
+    assert_same(weights(state.model), weights(load_model(start)))
+    assert not state.main.state  # the optimisers begin anew
+
+
+@pytest.mark.parametrize(
+    ("model", "new"),
+    [
+        ({"gate": True}, ["high_res", "background_refiner"]),
+        ({"mask_skips": True}, ["mask_generator", "refiner"]),
+        ({"mask_input": "none"}, ["background_base", "background_refiner"]),
+        ({"background_networks": False}, []),
+    ],
+    ids=str,
+)
+def test_networks_of_other_shapes_are_new(
+    settings: Settings, start: Path, model: dict[str, Any], new: list[str]
+) -> None:
+    state = TrainingState(settings(model=model), CPU)
+    first = TrainingState(settings(model=model), CPU).model
+    assert state.take_over(load_model(start)) == new
+    for name, _ in state.model.named_children():
+        wanted = first if name in new else load_model(start)
+        assert_same(weights(state.model, name), weights(wanted, name))
+
+
+def test_a_model_without_background_networks(settings: Settings, tmp_path: Path) -> None:
+    without = settings(model={"background_networks": False}, seed=9)
+    save_model(TrainingState(without, CPU).model, tmp_path / "start")
+    new = TrainingState(settings(), CPU).take_over(load_model(tmp_path / "start"))
+    assert new == ["background_base", "background_refiner"]
+
+
+def test_a_model_of_another_width_is_refused(settings: Settings, start: Path) -> None:
+    state = TrainingState(settings(model={"width": 0.125}), CPU)
+    with pytest.raises(ModelError, match=r"take theirs with --set model\.width=0\.0625$"):
+        state.take_over(load_model(start))
+
+
+def test_a_run_starts_there_and_later_goes_on_from_itself(
+    settings: Settings, go: Go, start: Path, tmp_path: Path
+) -> None:
+    config = starting(settings(), start)
+    told = Told()
+    go(config, tmp_path / "whole", max_steps=3, watcher=told)
+    assert f"starts with the networks of {start}" in told.messages
+    go(config, tmp_path / "parts", max_steps=1)
+    begun = load_model(tmp_path / "parts").state_dict()
+    for name, value in weights(load_model(start)).items():
+        if "running" not in name and not name.startswith("background"):
+            assert (begun[name] - value).abs().max() < 0.003  # one step of Adam
+    shutil.rmtree(start)
+    go(config, tmp_path / "parts", max_steps=3, watcher=(again := Told()))
+    assert_same_run(tmp_path / "parts", tmp_path / "whole")
+    assert "goes on from step 1" in again.messages
+    assert not any("starts with" in words for words in again.messages)
+    with pytest.raises(ConfigError, match=r"start: .*start -> None"):
+        go(settings(), tmp_path / "parts", max_steps=4)
+
+
+def test_the_command_names_a_folder_from_anywhere(
+    settings: Settings,
+    start: Path,
+    clips: Path,
+    vgg_weights: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.yaml").write_text(yaml.safe_dump(settings().model_dump(mode="json")))
+    run = f"train --preset tiny.yaml --out run --data {clips} --vgg-weights {vgg_weights}".split()
+    assert cli.main([*run, "--max-steps", "1", "--start", "start"]) == 0
+    assert f"start: {start}\n" in Path("run/config.yaml").read_text()
+    monkeypatch.chdir(clips)
+    run[4] = str(tmp_path / "run")
+    run[2] = str(tmp_path / "tiny.yaml")
+    assert cli.main([*run, "--max-steps", "2", "--start", str(start)]) == 0
+    capsys.readouterr()
+    assert cli.main([*run[:4], str(tmp_path / "new"), *run[5:], "--start", "nobody"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("maskmotion: error: there is no model 'nobody'; give a model folder")
+    assert said.count("\n") == 1
+    assert not (tmp_path / "new").exists()
