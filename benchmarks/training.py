@@ -2,12 +2,13 @@
 
     python benchmarks/training.py --vgg-weights vgg19.safetensors --preset tiny --size 256
 
-Three forms take the same steps on the same pictures: `plain` (benchmarks/plain.py: float32, torch's
+Four forms take the same steps on the same pictures: `plain` (benchmarks/plain.py: float32, torch's
 default layout, pictures augmented one by one, masks perturbed in numpy, every picture through VGG
-by itself), and ours in float32 and in bfloat16. Each has a process of its own; they take their
-steps in turn, one at a time, so that whatever else the machine does meets all alike. Printed are
-the median samples/s, the ratio to `plain` with the range over rounds, the peak memory, and how far
-the losses of the first steps are from those of `plain`.
+by itself), ours in float32 and in bfloat16, and `windows`, bfloat16 with the loss on a window of
+half the side, which is another loss. Each has a process of its own; they take their steps in turn,
+one at a time, so that whatever else the machine does meets all alike. Printed are the median
+samples/s, the ratio to `plain` with the range over rounds, the peak memory, and how far the losses
+of the first steps are from those of `plain`.
 """
 
 import argparse
@@ -32,7 +33,12 @@ from maskmotion.training.state import TrainingState
 from maskmotion.training.step import prepare, train_step
 from maskmotion.training.vgg import load_vgg
 
-FORMS = ("plain", "float32", "bfloat16")
+FORMS = {
+    "plain": ("run.precision=float32", "loss.window=1"),
+    "float32": ("run.precision=float32", "loss.window=1"),
+    "bfloat16": ("run.precision=bfloat16", "loss.window=1"),
+    "windows": ("run.precision=bfloat16", "loss.window=0.5"),
+}
 COMPARED_STEPS = 2  # later, Adam has magnified the rounding of gradients near zero
 CPU = torch.device("cpu")
 
@@ -99,11 +105,8 @@ def measure(
     epoch = config.schedule.background_epoch if background else config.schedule.refiner_epoch
     context = multiprocessing.get_context("spawn")
     pipes, processes = {}, []
-    for form in FORMS:
-        precision = "bfloat16" if form == "bfloat16" else "float32"
-        settings = validate(
-            override(config.model_dump(mode="json"), [f"run.precision={precision}"]), form
-        )
+    for form, changes in FORMS.items():
+        settings = validate(override(config.model_dump(mode="json"), changes), form)
         pipes[form], theirs = context.Pipe()
         arguments = (theirs, form, settings, weights, epoch, threads)
         processes.append(context.Process(target=work, args=arguments))
