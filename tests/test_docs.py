@@ -94,7 +94,7 @@ def run(command: str, desk: Path) -> None:
     program, verb, *words = shlex.split(plain)
     assert program == "maskmotion"
     words = [verb, *words, *SHORTENED.get(verb, [])]
-    if "--start" in words:
+    if "--from" in words:
         words.append("model.width=0.25")  # that of the models inside the package
     with contextlib.chdir(desk):
         if LAUNCHER.match(command):

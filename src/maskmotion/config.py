@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from maskmotion.errors import ConfigError
 
+WINDOW_STEP = 8  # px, so that the least of the loss's scales has whole pixels
 MaskInput = Literal["binary", "soft", "none"]
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -75,6 +76,11 @@ class DataConfig(_Settings):
         description="all clips once into the cache, or each frame whenever it is drawn: needs "
         "clips of short GOPs, and hardly any disk",
     )
+
+
+def window_px(size: int, window: float) -> int:
+    """Side of the windows that `LossConfig.window` cuts out of pictures of this side, px."""
+    return round(window * size / WINDOW_STEP) * WINDOW_STEP
 
 
 class LossConfig(_Settings):
@@ -160,6 +166,16 @@ class TrainConfig(_Settings):
         if motion.weight == 0 and (motion.only or motion.alone_samples or motion.truth):
             raise ValueError(
                 "motion.only, motion.truth and motion.alone_samples need a motion.weight above 0"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _windows_are_large_enough(self) -> "TrainConfig":
+        least = max(self.loss.scales) * 2 ** (max(self.loss.vgg_layers) - 1)
+        if window_px(self.model.image_size, self.loss.window) < least:
+            raise ValueError(
+                f"loss.window must be at least {least / self.model.image_size:g} with these "
+                "loss.scales and loss.vgg_layers"
             )
         return self
 

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from torch.distributed.run import get_args_parser
 
 from maskmotion import cli
-from maskmotion.checkpoint import load_model, save_model
+from maskmotion.checkpoint import describe, load_model, save_model
 from maskmotion.config import TrainConfig
-from maskmotion.errors import ConfigError, ModelError
+from maskmotion.errors import ConfigError, InputError
 from maskmotion.models.animator import Animator
 from maskmotion.training.loop import Result
 from maskmotion.training.state import TrainingState
@@ -80,10 +81,24 @@ def test_a_model_without_background_networks(settings: Settings, tmp_path: Path)
     assert new == ["background_base", "background_refiner"]
 
 
-def test_a_model_of_another_width_is_refused(settings: Settings, start: Path) -> None:
-    state = TrainingState(settings(model={"width": 0.125}), CPU)
-    with pytest.raises(ModelError, match=r"take theirs with --set model\.width=0\.0625$"):
-        state.take_over(load_model(start))
+@pytest.mark.parametrize("fault", ["width", "weights", "missing"])
+def test_a_model_that_cannot_be_started_with_is_refused_before_all_else(
+    settings: Settings, go: Go, start: Path, tmp_path: Path, fault: str
+) -> None:
+    config = starting(settings(), start)
+    if fault == "width":
+        config = starting(settings(model={"width": 0.125}), start)
+        words = r"take its own with --set model\.width=0\.0625$"
+    elif fault == "weights":
+        (start / "model.safetensors").unlink()
+        words = "copy the whole model folder"
+    else:
+        shutil.rmtree(start)
+        words = "there is no model"
+    with pytest.raises(InputError, match=words):
+        go(config, tmp_path / "run")
+    assert not (tmp_path / "run" / "config.yaml").exists()
+    assert not list(tmp_path.glob("run/checkpoints/*"))
 
 
 def test_a_run_starts_there_and_later_goes_on_from_itself(
@@ -98,13 +113,32 @@ def test_a_run_starts_there_and_later_goes_on_from_itself(
     for name, value in weights(load_model(start)).items():
         if "running" not in name and not name.startswith("background"):
             assert (begun[name] - value).abs().max() < 0.003  # one step of Adam
+    go(config, tmp_path / "parts", max_steps=2, watcher=(again := Told()))  # the start is there
     shutil.rmtree(start)
-    go(config, tmp_path / "parts", max_steps=3, watcher=(again := Told()))
+    go(config, tmp_path / "parts", max_steps=3, watcher=again)
     assert_same_run(tmp_path / "parts", tmp_path / "whole")
     assert "goes on from step 1" in again.messages
     assert not any("starts with" in words for words in again.messages)
     with pytest.raises(ConfigError, match=r"start: .*start -> None"):
         go(settings(), tmp_path / "parts", max_steps=4)
+
+
+def test_networks_that_begin_anew_are_named(
+    settings: Settings, go: Go, start: Path, tmp_path: Path
+) -> None:
+    config = starting(settings(model={"gate": True}), start)
+    result = go(config, tmp_path / "run", max_steps=1, watcher=(told := Told()))
+    said = next(words for words in told.messages if words.startswith("starts with"))
+    assert said.endswith("; new, since it has none of their shapes: high_res, background_refiner")
+    assert describe(result.model)[1]["start"] == "start"
+
+
+def test_torchrun_leaves_our_flags_alone() -> None:
+    """Its parser also takes for its own what begins like one of its flags."""
+    flags = ["data", "out", "preset", "from", "set", "max-steps", "max-time", "seed", "device"]
+    words = ["train", *(word for flag in flags for word in (f"--{flag}", "x"))]
+    parsed = get_args_parser().parse_args(["--nproc-per-node", "2", "-m", "maskmotion", *words])
+    assert parsed.training_script_args == words
 
 
 def test_the_command_names_a_folder_from_anywhere(
@@ -119,15 +153,18 @@ def test_the_command_names_a_folder_from_anywhere(
     monkeypatch.chdir(tmp_path)
     Path("tiny.yaml").write_text(yaml.safe_dump(settings().model_dump(mode="json")))
     run = f"train --preset tiny.yaml --out run --data {clips} --vgg-weights {vgg_weights}".split()
-    assert cli.main([*run, "--max-steps", "1", "--start", "start"]) == 0
+    assert cli.main([*run, "--max-steps", "1", "--from", "start"]) == 0
     assert f"start: {start}\n" in Path("run/config.yaml").read_text()
     monkeypatch.chdir(clips)
     run[4] = str(tmp_path / "run")
     run[2] = str(tmp_path / "tiny.yaml")
-    assert cli.main([*run, "--max-steps", "2", "--start", str(start)]) == 0
+    assert cli.main([*run, "--max-steps", "2", "--from", str(start)]) == 0
     capsys.readouterr()
-    assert cli.main([*run[:4], str(tmp_path / "new"), *run[5:], "--start", "nobody"]) == 2
+    assert cli.main([*run[:4], str(tmp_path / "new"), *run[5:], "--from", "nobody"]) == 2
     said = capsys.readouterr().err
     assert said.startswith("maskmotion: error: there is no model 'nobody'; give a model folder")
     assert said.count("\n") == 1
     assert not (tmp_path / "new").exists()
+    monkeypatch.chdir(tmp_path)
+    shutil.rmtree(start)
+    assert cli.main([*run, "--max-steps", "3", "--from", "start"]) == 0

@@ -5,10 +5,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import Tensor
 
 from maskmotion.config import LossConfig, TrainConfig
 from maskmotion.data.pairs import Alpha, Batch, Twins
 from maskmotion.models.draws import Share
+from maskmotion.training import step as training_step
 from maskmotion.training.losses import PerceptualLoss
 from maskmotion.training.state import TrainingState
 from maskmotion.training.step import (
@@ -216,6 +218,54 @@ def test_each_step_compares_another_window(window: float) -> None:
         found.append(train_step(state, samples, loss, epoch=0))
     for name in ("low_res", "high_res", "background_base", "background_refiner"):
         assert (found[0][name] == found[1][name]) == (window == 1), name
+
+
+WINDOWED = {
+    "model": {"width": 1 / 16, "image_size": 128},
+    "loss": {"window": 0.25, "vgg_layers": (1,), "scales": (8,)},
+    "schedule": {"batch_size": 2, "background_epoch": 0},
+}
+
+
+def test_windows_are_those_of_the_whole_batch_by_seed_step_and_target() -> None:
+    config = TrainConfig.model_validate(WINDOWED)
+    sample = prepare(batch(), config, 0, CPU)
+    places = torch.arange(128.0**2).view(1, 1, 128, 128).expand(2, 1, 128, 128)
+
+    def windows(sample: Sample, seed: int = 0) -> Tensor:
+        state = TrainingState(config.model_copy(update={"seed": seed}), CPU)
+        return training_step._window(state, sample)(places[: len(sample.source)])
+
+    whole = windows(sample)
+    other = sample.source.clone()
+    other[..., :8, :8] = 1 - other[..., :8, :8]
+    assert torch.equal(whole, windows(replace(sample, driving=other)))
+    assert not torch.equal(whole, windows(replace(sample, target=other)))
+    assert not all(torch.equal(whole, windows(sample, seed)) for seed in range(1, 4))
+    for index in range(2):
+        rows = slice(index, index + 1)
+        part = {name: getattr(sample, name)[rows] for name in ("source", "driving", "target")}
+        share = replace(sample, **part, share=Share(index, 2))
+        assert torch.equal(windows(share), whole[rows])
+
+
+@pytest.mark.parametrize("window", [1, 0.5])
+def test_background_networks_are_compared_with_the_scene(window: float) -> None:
+    settings = WINDOWED | {
+        "loss": WINDOWED["loss"] | {"window": window},
+        "data": {"other_scenes": 1},
+        "motion": {"weight": 1, "truth": True},
+    }
+    config = TrainConfig.model_validate(settings)
+    loss = PerceptualLoss(VGG19((1,)), config.loss)
+    sample = prepare(with_alpha((True, True)), config, 0, CPU)
+    scenes = replace(sample.scenes, wanted=1 - sample.scenes.wanted)
+    one, other = (
+        train_step(TrainingState(config, CPU), [each], loss, epoch=0)
+        for each in (sample, replace(sample, scenes=scenes))
+    )
+    changed = {name for name in one if one[name] != other[name]}
+    assert changed == {"background_base", "background_refiner"}
 
 
 def test_m_learns_the_alpha_whatever_moves() -> None:

@@ -6,11 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from maskmotion.config import LossConfig, TrainConfig
+from maskmotion.config import WINDOW_STEP, LossConfig, TrainConfig, validate
+from maskmotion.errors import ConfigError
 from maskmotion.models.draws import WHOLE, Draws, Share
 from maskmotion.training.losses import PerceptualLoss
 from maskmotion.training.vgg import VGG19
-from maskmotion.training.windows import CELL, draw_windows
+from maskmotion.training.windows import draw_windows
 
 
 def draws(seed: int = 0, share: Share = WHOLE) -> Draws:
@@ -36,7 +37,7 @@ def test_a_window_is_a_square_part_of_its_picture(size: int, share: float, seed:
     cut = draw_windows(source, target, share, draws(seed))
     found = cut(places(3, size))
     side = found.shape[-1]
-    assert abs(side - share * size) <= CELL / 2
+    assert abs(side - share * size) <= WINDOW_STEP / 2
     assert found.shape == (3, 2, side, side)
     assert torch.equal(found - found[:, :, :1, :1], places(3, side))
     assert torch.equal(cut(target[:, :1]), cut(target)[:, :1])
@@ -53,7 +54,7 @@ def test_three_quarters_of_the_windows_are_where_something_changes() -> None:
     target = source.clone()
     target[..., 88:96, 24:32] = 0.3
     found = corners(source, target, 0.25)
-    around = ((found == torch.tensor([88.0 - 16, 24 - 16])).all(1)).float().mean()
+    around = ((found == torch.tensor([92.0 - 16, 28 - 16])).all(1)).float().mean()
     assert around == pytest.approx(3 / 4 + 1 / 4 / 16**2, abs=0.04)  # 3 standard deviations
 
 
@@ -63,7 +64,8 @@ def test_without_a_change_every_part_is_seen() -> None:
     assert found.min() == 0
     assert found.max() == 64
     at_border = (found == 0).float().mean(0)
-    assert at_border == pytest.approx([5 / 16] * 2, abs=0.045)  # centres 0 to 32 of 0 to 120
+    assert (found == 64).float().mean(0) == pytest.approx([4 / 16] * 2, abs=0.042)
+    assert at_border == pytest.approx([4 / 16] * 2, abs=0.042)  # centres 4 to 28 of 4 to 124
 
 
 def test_a_batch_is_cut_alike_however_it_is_shared_out() -> None:
@@ -87,3 +89,41 @@ def test_the_loss_sees_the_window_alone() -> None:
         seen[sample, row : row + 64, column : column + 64] = True
     assert (painted.grad.abs().sum(1) > 0)[seen].float().mean() > 0.99
     assert not painted.grad.abs().sum(1)[~seen].any()
+
+
+def test_a_change_counts_by_its_strongest_colour_within_its_picture() -> None:
+    """Faint and downwards, in one colour or in all, beside a picture that changes everywhere."""
+    source = torch.full((300, 3, 128, 128), 0.5)
+    target = source.clone()
+    target[0] = 0
+    target[1:, 2, 88:96, 24:32] -= 0.05
+    target[1:, :, 24:32, 88:96] -= 0.05
+    found = corners(source, target, 0.25)[1:]
+    for place in ((76.0, 12), (12.0, 76)):
+        at = (found == torch.tensor(place)).all(1).float().mean()
+        assert at == pytest.approx(3 / 8, abs=0.1), place
+
+
+def test_windows_are_laid_out_channels_last() -> None:
+    source, target = torch.rand(2, 2, 3, 128, 128)
+    cut = draw_windows(source, target, 0.5, draws())(target)
+    assert cut.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize(
+    ("size", "layers", "least"),
+    [(128, (1, 2, 3), 0.25), (128, (1, 4), 0.5), (128, (1, 5), 1), (256, (1, 5), 0.5)],
+)
+def test_windows_that_vgg_cannot_reduce_are_refused(
+    size: int, layers: tuple[int, ...], least: float
+) -> None:
+    def settings(window: float) -> dict[str, object]:
+        return {"model": {"image_size": size}, "loss": {"vgg_layers": layers, "window": window}}
+
+    config = validate(settings(least), "mine")
+    picture = torch.rand(2, 3, size, size)
+    cut = draw_windows(picture, picture, config.loss.window, draws())(picture)
+    PerceptualLoss(VGG19(layers), config.loss).features(cut)
+    if least > 0.25:
+        with pytest.raises(ConfigError, match=f"loss.window must be at least {least:g} with these"):
+            validate(settings(least - 0.1), "mine")

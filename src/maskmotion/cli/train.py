@@ -24,7 +24,7 @@ def train(
     data: Annotated[list[Path], Parameter(consume_multiple=True, negative="")],
     out: Path,
     preset: str = "tiny",
-    start: str | None = None,
+    start: Annotated[str | None, Parameter(name="--from")] = None,
     set_: Annotated[
         list[str] | None, Parameter(name="--set", consume_multiple=True, negative="")
     ] = None,

@@ -9,19 +9,21 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import numpy as np
 import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from maskmotion.checkpoint import describe_model, load_model, save_model
+from maskmotion.checkpoint import load_model, save_model
 from maskmotion.config import TrainConfig
 from maskmotion.data.clips import Clip, TrainingClip, find_training_clips
 from maskmotion.data.load import check_packed, load_clips
 from maskmotion.data.pairs import Batch, PairSampler, read_ahead
 from maskmotion.errors import ConfigError, DataError, InputError, ModelError, TrainingError
 from maskmotion.memory import keep_freed_memory
+from maskmotion.models.animator import Animator
 from maskmotion.models.blocks import channels_last
 from maskmotion.models.draws import Share
 from maskmotion.training.distributed import World, check_shares, joined, local_device
@@ -84,14 +86,13 @@ def train(
     keep_freed_memory()
     folder = RunFolder(out)
     folder.check(config)
-    if config.start is not None and not checkpoints(folder.checkpoints):
-        describe_model(config.start)  # before clips are decoded
     found, found_test = _found(config, "train"), _found(config, "test")
     device = local_device(torch.device(device))
     with _stop_signals() as stop, ExitStack() as stack:
         world = stack.enter_context(joined(device))
         check_shares(config, world)
         watcher = watcher if watcher and world.first else Watcher()
+        start = _start(config, folder) if world.first else None
         with world.one_by_one():  # the first one downloads
             vgg = load_vgg(config.loss.vgg_layers, vgg_weights)
         loss = PerceptualLoss(vgg, config.loss)
@@ -120,7 +121,7 @@ def train(
                 else "nobody moves like any of them, so data.twins changes nothing; "
                 "`maskmotion synth people --other-people 1` renders some who do"
             )
-        state = _resume(config, folder, device, world, watcher)
+        state = _resume(config, folder, device, world, watcher, start)
         _note_clips(state, clips, watcher)
         alone = alone_steps(config)
         whole = alone + sampler.steps_per_epoch * config.schedule.epochs
@@ -231,13 +232,36 @@ def _prepared(batch: Batch, state: TrainingState, device: torch.device) -> list[
     ]
 
 
+def _start(config: TrainConfig, folder: RunFolder) -> Animator | None:
+    """The model that a new run is to start with, read before its clips, which may take long."""
+    if config.start is None or checkpoints(folder.checkpoints):
+        return None
+    model = load_model(config.start)
+    theirs, ours = model.config.width, config.model.width
+    if theirs != ours:
+        raise ConfigError(
+            f"no network of {config.start} has the shapes of this run's: its model.width is "
+            f"{theirs:g}, this run's {ours:g}; take its own with --set model.width={theirs:g}"
+        )
+    return model
+
+
 def _resume(
-    config: TrainConfig, folder: RunFolder, device: torch.device, world: World, watcher: Watcher
+    config: TrainConfig,
+    folder: RunFolder,
+    device: torch.device,
+    world: World,
+    watcher: Watcher,
+    start: Animator | None,
 ) -> TrainingState:
     """The state to go on from, which the first process reads and the others get from it."""
     state = TrainingState(config, device, world)
     if world.first:
         _read_newest(state, folder, watcher)
+        if start is not None:
+            new = state.take_over(start)
+            rest = f"; new, since it has none of their shapes: {', '.join(new)}" if new else ""
+            watcher.message(f"starts with the networks of {config.start}{rest}")
     if world.size > 1:
         state.restore(world.from_first(state.content()))
     return state
@@ -261,11 +285,6 @@ def _read_newest(state: TrainingState, folder: RunFolder, watcher: Watcher) -> N
             continue
         watcher.message(f"goes on from step {state.step}")
         break
-    else:
-        if state.config.start is not None:
-            new = state.take_over(load_model(state.config.start))
-            rest = f"; new, since it has none of their shapes: {', '.join(new)}" if new else ""
-            watcher.message(f"starts with the networks of {state.config.start}{rest}")
     folder.rewind_log(state.step)
 
 
@@ -300,8 +319,11 @@ def _save(state: TrainingState, folder: RunFolder) -> None:
         )
     try:
         state.save(folder.checkpoints)
-        names = [path.name for path in state.config.data.folders]
-        save_model(state.model, folder.model, step=state.step, data=names)
+        about: dict[str, Any] = {"data": [path.name for path in state.config.data.folders]}
+        if state.config.start is not None:
+            start = Path(state.config.start)
+            about["start"] = start.name if start.is_absolute() else str(state.config.start)
+        save_model(state.model, folder.model, step=state.step, **about)
     except torch.OutOfMemoryError:
         raise
     except (OSError, RuntimeError, SafetensorError) as error:  # torch: RuntimeError on full disks

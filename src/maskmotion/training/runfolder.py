@@ -125,6 +125,8 @@ def _flat(config: TrainConfig) -> dict[str, object]:
             flat |= {f"{section}.{key}": getattr(value, key) for key in type(value).model_fields}
         else:
             flat[section] = value
+    if config.start is not None:
+        flat["start"] = Path(config.start)  # one folder by any name, also when it is gone
     return flat
 
 

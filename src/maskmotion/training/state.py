@@ -95,17 +95,9 @@ class TrainingState:
 
         Returns:
             Names of the networks that stay as they are.
-        Raises:
-            ModelError: none fits.
         """
         theirs, ours = dict(model.named_children()), dict(self.model.named_children())
         fitting = [k for k in ours if k in theirs and _shapes(ours[k]) == _shapes(theirs[k])]
-        if not fitting:
-            raise ModelError(
-                f"none of the networks to start with has the shapes of this run's: their "
-                f"model.width is {model.config.width:g}, this run's {self.config.model.width:g}; "
-                f"take theirs with --set model.width={model.config.width:g}"
-            )
         for name in fitting:
             ours[name].load_state_dict(theirs[name].state_dict())
         return [name for name in ours if name not in fitting]

@@ -267,8 +267,8 @@ def _backward_background(
 
 def _window(state: TrainingState, sample: Sample) -> Window:
     generator = generator_for(sample.source.device, state.config.seed, "window", state.step)
-    share = state.config.loss.window
-    return draw_windows(sample.source, sample.target, share, Draws(generator, sample.share))
+    part = state.config.loss.window
+    return draw_windows(sample.source, sample.target, part, Draws(generator, sample.share))
 
 
 def _perturbation(state: TrainingState, sample: Sample) -> Draws:
