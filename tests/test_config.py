@@ -164,16 +164,21 @@ def test_presets_of_the_paper(name: str, threshold: int, batch_size: int, repeat
 
 def test_people_are_tinys_networks_taught_by_alpha() -> None:
     people, tiny = (validate(load_preset(name), name) for name in ("people", "tiny"))
-    changed = {"gate": True, "animation_scale": 1.0}
-    assert people.model == tiny.model.model_copy(update=changed)
+    assert people.model == tiny.model.model_copy(update={"animation_scale": 1.0})
     assert (people.motion.truth, tiny.motion.truth) == (True, False)
 
 
-def test_robots_are_people_whose_alpha_nobody_knows() -> None:
-    robot, people = (validate(load_preset(name), name) for name in ("robot", "people"))
-    assert robot.model == people.model.model_copy(update={"animation_scale": 0.75})
+def test_robots_are_tinys_networks_on_another_schedule() -> None:
+    robot, tiny = (validate(load_preset(name), name) for name in ("robot", "tiny"))
+    assert (robot.model, robot.data, robot.loss) == (tiny.model, tiny.data, tiny.loss)
     assert not robot.motion.truth
-    assert (robot.data.twins, robot.data.other_scenes) == (0, 0)
+
+
+def test_plus_is_the_papers_networks_with_what_tiny_has() -> None:
+    plus, tiny = (validate(load_preset(name), name) for name in ("plus", "tiny"))
+    paper = {"width": TrainConfig().model.width, "image_size": TrainConfig().model.image_size}
+    assert plus.model == tiny.model.model_copy(update=paper)
+    assert plus.loss == tiny.loss
 
 
 @pytest.mark.parametrize("missing", [{"motion": {"weight": 1}}, {"schedule": {"refiner_epoch": 1}}])

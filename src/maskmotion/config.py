@@ -132,6 +132,13 @@ class ScheduleConfig(_Settings):
     )
     learning_rate: float = Field(2e-4, gt=0)
     milestones: tuple[int, ...] = Field((60, 90), description="epochs that divide lr by ten")
+    average: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="the model that is saved is the running mean of the weights, which keeps this "
+        "much of itself a step; 0 saves the weights as they are",
+    )
     refiner_epoch: int = Field(1, ge=0, description="first epoch (from 0) that trains r")
     background_epoch: int = Field(
         2, ge=0, description="first epoch (from 0) that trains the background networks"

@@ -323,7 +323,7 @@ def _save(state: TrainingState, folder: RunFolder) -> None:
         if state.config.start is not None:
             start = Path(state.config.start)
             about["start"] = start.name if start.is_absolute() else str(state.config.start)
-        save_model(state.model, folder.model, step=state.step, **about)
+        save_model(state.result, folder.model, step=state.step, **about)
     except torch.OutOfMemoryError:
         raise
     except (OSError, RuntimeError, SafetensorError) as error:  # torch: RuntimeError on full disks
@@ -434,4 +434,4 @@ def _preview_frames(
 
 
 def _preview(state: TrainingState, frames: tuple[Tensor, Tensor, Tensor], report: Report) -> None:
-    report.preview(state.step, preview_columns(state.model, *frames, seed=state.config.seed))
+    report.preview(state.step, preview_columns(state.result, *frames, seed=state.config.seed))

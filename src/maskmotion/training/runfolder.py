@@ -19,6 +19,7 @@ FREE_KEYS = {
     "data.cache",
     "data.decode",
     "data.folders",
+    "schedule.average",
     "schedule.epochs",
     "model.animation_scale",
 }

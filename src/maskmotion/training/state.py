@@ -2,6 +2,7 @@
 
 import hashlib
 import pickle
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +57,10 @@ class TrainingState:
         device: where the networks live.
         world: the processes that train together.
 
-    main optimises m, r, l, h; background optimises BGBase and BGRefine, None without them.
-    step counts finished steps. evidence is the running sign evidence of the masks, see loop. clips
-    says what was trained on, "" where nothing was yet.
+    average is the running mean of model's weights and BatchNorm statistics, None without; averaged
+    counts each network's steps in it. main optimises m, r, l, h; background optimises BGBase and
+    BGRefine, None without them. step counts finished steps. evidence is the running sign evidence
+    of the masks, see loop. clips says what was trained on, "" where nothing was yet.
     """
 
     def __init__(
@@ -72,6 +74,9 @@ class TrainingState:
             share_batch_statistics(self.model, device)
         self.model.to(device)
         channels_last(self.model)
+        averages = config.schedule.average > 0
+        self.average = deepcopy(self.model).requires_grad_(False) if averages else None
+        self.averaged: dict[str, int] = {}
         self.step = 0
         self.evidence = 0.0
         self.clips = ""
@@ -100,6 +105,8 @@ class TrainingState:
         fitting = [k for k in ours if k in theirs and _shapes(ours[k]) == _shapes(theirs[k])]
         for name in fitting:
             ours[name].load_state_dict(theirs[name].state_dict())
+        if self.average is not None:
+            self.average.load_state_dict(self.model.state_dict())
         return [name for name in ours if name not in fitting]
 
     def optimizers(self) -> list[torch.optim.Adam]:
@@ -116,14 +123,40 @@ class TrainingState:
             for group in optimizer.param_groups:
                 group["lr"] = schedule.learning_rate * 0.1**passed
 
+    @property
+    def result(self) -> Animator:
+        """The networks that are saved as the run's model."""
+        return self.average or self.model
+
     def update(self, optimizer: torch.optim.Adam) -> None:
         """One step of an optimiser on the mean of all processes' gradients."""
-        self.world.average_gradients(p for g in optimizer.param_groups for p in g["params"])
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        self.world.average_gradients(parameters)
         optimizer.step()
+        if self.average is not None:
+            self._follow(self.average, {id(p) for p in parameters if p.grad is not None})
+
+    @torch.no_grad()
+    def _follow(self, average: Animator, trained: set[int]) -> None:
+        """Move the mean towards the networks that have just taken a step.
+
+        A network's first steps are forgotten sooner: of n steps the mean keeps n / (n + 9) at most.
+        """
+        means = dict(average.named_children())
+        for name, network in self.model.named_children():
+            if id(next(network.parameters())) not in trained:
+                continue
+            count = self.averaged[name] = self.averaged.get(name, 0) + 1
+            kept = min(self.config.schedule.average, count / (count + 9))
+            ours, theirs = _numbers(network), _numbers(means[name])
+            torch._foreach_lerp_(theirs, ours, 1 - kept)
 
     def flip_masks(self) -> None:
         """Turn the masks' sign: negate m's last convolution and its optimiser moments."""
         with torch.no_grad():
+            if self.average is not None:
+                for parameter in self.average.mask_generator.final.parameters():
+                    parameter.neg_()
             for parameter in self.model.mask_generator.final.parameters():
                 parameter.neg_()
                 moments: dict[str, Tensor] = self.main.state.get(parameter, {})
@@ -142,12 +175,17 @@ class TrainingState:
             "evidence": self.evidence,
             "clips": self.clips,
             "model": self.model.state_dict(),
+            "average": self.average.state_dict() if self.average else None,
+            "averaged": self.averaged,
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers()],
         }
 
     def restore(self, content: dict[str, Any]) -> None:
         """Take over what `content` gave, of the same networks."""
         self.model.load_state_dict(content["model"])
+        if self.average is not None:
+            self.average.load_state_dict(content.get("average") or content["model"])
+            self.averaged = dict(content.get("averaged", {}))
         for optimizer, saved in zip(self.optimizers(), content["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
         self.step, self.evidence = content["step"], content["evidence"]
@@ -191,6 +229,11 @@ class TrainingState:
                 f"the checkpoint {path} is of other networks or another version of maskmotion "
                 f"({reason}); go on with the version that made it, or give another --out"
             ) from None
+
+
+def _numbers(network: nn.Module) -> list[Tensor]:
+    """Weights and BatchNorm statistics."""
+    return [value for value in network.state_dict().values() if value.is_floating_point()]
 
 
 def _shapes(network: nn.Module) -> dict[str, torch.Size]:
