@@ -42,6 +42,11 @@ def shown(out: Path) -> EventAccumulator:
     return events.Reload()
 
 
+def wait_for_next_second() -> None:
+    """TensorBoard reads files by the second of their names, and within one in no certain order."""
+    time.sleep(1.01 - time.time() % 1)
+
+
 def test_tensorboard_shows_each_step_once_even_those_taken_again(
     short: TrainConfig, go: Go, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -53,9 +58,11 @@ def test_tensorboard_shows_each_step_once_even_those_taken_again(
         if progress.step == 7:
             raise RuntimeError
 
+    wait_for_next_second()
     with pytest.raises(RuntimeError):
         go(short, out, max_steps=9, watcher=Told(crash))
     assert [event.step for event in shown(out).Scalars("losses/low_res")] == [1, 2, 3, 4, 5, 6, 7]
+    wait_for_next_second()
     go(short, out, max_steps=6)  # goes on from the checkpoint of step 4
     events, log = shown(out), whole_log(out)
     assert [event.step for event in events.Scalars("losses/low_res")] == [1, 2, 3, 4, 5, 6]
