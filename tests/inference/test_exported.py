@@ -25,6 +25,7 @@ from maskmotion.errors import InputError, MissingExtraError, ModelError
 from maskmotion.inference.engines import torch_engine
 from maskmotion.inference.export import export_model
 from maskmotion.inference.exported import (
+    EXPORT_VERSION,
     MASK_REDUCTION,
     STAGES,
     Precision,
@@ -224,7 +225,12 @@ def test_an_export_is_replaced_and_what_else_lies_there_stays(
 
 
 def write_config(folder: Path, **changes: object) -> None:
-    facts = {"exported": 1, "size": SIZE, "animation_scale": 0.75, "background_networks": False}
+    facts = {
+        "exported": EXPORT_VERSION,
+        "size": SIZE,
+        "animation_scale": 0.75,
+        "background_networks": False,
+    }
     (folder / "config.json").write_text(json.dumps(facts | changes))
 
 
@@ -248,7 +254,7 @@ def plain_model(folder: Path) -> None:
 BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty": (lambda folder: None, "is not an exported model"),
     "a plain model": (plain_model, "is not an exported model; write one with `maskmotion export"),
-    "another version": (lambda folder: write_config(folder, exported=2), "in format 2"),
+    "another version": (lambda folder: write_config(folder, exported=1), "in format 1"),
     "a setting is missing": (
         lambda folder: write_config(folder, size=None),
         "missing or wrong settings",

@@ -1,12 +1,15 @@
 """Squares of tensors: what is cut, and that pasting undoes cutting."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from tiny import pictures
+from torch.nn import functional as F
 
-from maskmotion.inference.fit import cover, cut, paste
+from maskmotion.inference.fit import cover, cut, lay, paste
+from maskmotion.media import fit as media_fit
 from maskmotion.media.fit import Square, square_of
 
 SIDES = st.integers(1, 70)
@@ -31,6 +34,36 @@ def test_pasting_fills_the_square_and_nothing_else(height: int, width: int, fit:
     inside[top : max(square.top + square.side, 0), left : max(square.left + square.side, 0)] = True
     assert torch.allclose(pasted[..., inside], torch.ones(()), atol=1e-6)
     assert torch.equal(pasted[..., ~inside], canvas.expand(2, -1, -1, -1)[..., ~inside])
+
+
+@given(side=st.integers(33, 90), seed=st.integers(0, 99))
+def test_a_gated_square_is_laid_over_as_in_uint8(side: int, seed: int) -> None:
+    """maskmotion.media.fit.lay rounds on its way; what the gate left alone is equal in both."""
+    canvas = levels(pictures(1, side, side, seed=seed))
+    square = Square(0, 0, side)
+    still = levels(cut(canvas, square, 32))
+    painted = pictures(2, 32, 32, seed=seed + 1)
+    gate = F.interpolate(levels(pictures(2, 4, 4, seed=seed + 2))[:, :1], 32).mul(3).sub(1)
+    gate = gate.clamp(0, 1)  # a third closed, a third open
+    picture = torch.lerp(still, painted, gate)
+    laid = lay(canvas, still, picture, gate, square)
+    for made, one, share in zip(laid, picture, gate, strict=True):
+        parts = (as_uint8(x) for x in (canvas[0], still[0], one, share))
+        other = media_fit.lay(*(p[..., 0] if p.shape[-1] == 1 else p for p in parts), square)
+        assert np.abs(as_uint8(made).astype(int) - other).max() <= 4
+    near = F.interpolate(F.max_pool2d(gate, 5, stride=1, padding=2), side)
+    assert torch.equal(torch.where(near > 0, 0, laid), torch.where(near > 0, 0, canvas))
+    opened = torch.ones_like(gate)
+    assert torch.equal(lay(canvas, still, painted, opened, square), paste(canvas, painted, square))
+
+
+def levels(x: torch.Tensor) -> torch.Tensor:
+    """The nearest of 256 levels."""
+    return (x * 255).round() / 255
+
+
+def as_uint8(x: torch.Tensor) -> np.ndarray:
+    return (x * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
 
 
 @pytest.mark.parametrize(("height", "width"), [(30, 50), (50, 30), (31, 64), (1, 7), (7, 1)])

@@ -9,7 +9,7 @@ from tiny import pictures, tiny_animator
 from torch import Tensor
 
 from maskmotion.errors import InputError, ModelError, ShapeError
-from maskmotion.inference.fit import cover, cut, paste
+from maskmotion.inference.fit import cover, cut, lay, paste
 from maskmotion.inference.session import Animated, AnimationSession
 from maskmotion.media.fit import square_of
 from maskmotion.models.animator import Animation, Animator, large
@@ -126,8 +126,10 @@ def test_keep_size_leaves_the_rest_as_it_was(
     assert outside.any() == (fit != "letterbox")
     assert torch.equal(made.frames[..., outside], canvas.expand(2, -1, -1, -1)[..., outside])
     assert (made.alpha[..., outside] == 0).all()
+    painting = made.animation if made.swap is None else made.swap
     picture = made.animation.high_res if made.swap is None else made.swap.refined
-    assert torch.equal(made.frames, paste(canvas, picture, square))
+    seen = cut(canvas, square, SIZE)
+    assert torch.equal(made.frames, lay(canvas, seen, picture, painting.gate, square))
 
 
 def test_a_moving_background_leaves_the_session_as_it_was(model: Animator) -> None:

@@ -13,6 +13,7 @@ from maskmotion.media.fit import (
     Square,
     cover,
     cut,
+    lay,
     paste,
     reduction_for,
     square_of,
@@ -22,8 +23,8 @@ SIDES = st.integers(1, 70)
 FITS = st.sampled_from(["crop", "letterbox"])
 
 
-def noise(height: int, width: int) -> np.ndarray:
-    return np.random.default_rng(height * 100 + width).integers(
+def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng([seed, height, width]).integers(
         0, 256, (height, width, 3), np.uint8
     )
 
@@ -125,6 +126,51 @@ def test_pasting_fills_the_square_and_nothing_else(height: int, width: int, fit:
     assert (pasted[inside] == 200).all()
     assert np.array_equal(pasted[~inside], canvas[~inside])
     assert np.array_equal(canvas, kept)
+
+
+@given(height=st.integers(33, 90), width=st.integers(33, 90), fit=FITS)
+def test_what_was_not_painted_stays_sharp(height: int, width: int, fit: str) -> None:
+    canvas = noise(height, width)
+    square = square_of(fit, height, width)
+    still = cut(canvas, square, 32)
+    closed = np.zeros((32, 32), np.uint8)
+    assert np.array_equal(lay(canvas, still, still, closed, square), canvas)
+    painted = noise(32, 32, seed=1)
+    opened = np.full((32, 32), 255, np.uint8)
+    assert np.array_equal(
+        lay(canvas, still, painted, opened, square), paste(canvas, painted, square)
+    )
+
+
+@given(side=st.integers(33, 90), gate=st.integers(0, 255), colour=st.integers(0, 255))
+def test_half_painted_is_half_the_canvas(side: int, gate: int, colour: int) -> None:
+    """Its own pixels, not the reduced ones that the networks saw; within rounding."""
+    canvas = noise(side, side)
+    square = Square(0, 0, side)
+    still = cut(canvas, square, 32)
+    share = gate / 255
+    picture = np.rint(share * colour + (1 - share) * still).astype(np.uint8)
+    laid = lay(canvas, still, picture, np.full((32, 32), gate, np.uint8), square)
+    assert np.abs(laid - (share * colour + (1 - share) * canvas)).max() <= 1.6
+
+
+def test_a_painted_half_ends_where_the_gate_does() -> None:
+    canvas = np.full((96, 96, 3), 100, np.uint8)
+    picture, gate = np.full((32, 32, 3), 100, np.uint8), np.zeros((32, 32), np.uint8)
+    picture[:, :16], gate[:, :16] = 200, 255
+    laid = lay(canvas, canvas[:32, :32], picture, gate, Square(0, 0, 96))
+    assert (laid[:, :42] == 200).all()
+    assert (laid[:, 54:] == 100).all()
+    assert laid.min() > 90  # as much as bicubic scaling rings
+    assert laid.max() < 210
+
+
+@pytest.mark.parametrize("side", [20, 32])
+def test_without_more_pixels_the_square_is_pasted(side: int) -> None:
+    canvas, still, picture = noise(side, side), noise(32, 32, seed=1), noise(32, 32, seed=2)
+    square = Square(0, 0, side)
+    laid = lay(canvas, still, picture, noise(32, 32, seed=3)[..., 0], square)
+    assert np.array_equal(laid, paste(canvas, picture, square))
 
 
 @pytest.mark.parametrize("box", ["crop", "letterbox", "10,20,90,60", "0,0,200,20"])

@@ -122,7 +122,7 @@ def _high_res(
 ) -> tuple[Tensor, ...]:
     alpha = large(refined_mask)
     painted = model.high_res(source, large(source_mask), low_res, alpha)
-    return laid_over(painted, source)[0], alpha
+    return *laid_over(painted, source), alpha
 
 
 def _background_compose(
@@ -151,7 +151,7 @@ def _background_refine(
     model: Animator, background: Tensor, composed: Tensor, base: Tensor
 ) -> tuple[Tensor, ...]:
     assert model.background_refiner is not None
-    return (laid_over(model.background_refiner(composed, base), background)[0],)
+    return laid_over(model.background_refiner(composed, base), background)
 
 
 def stages_of(config: ModelConfig) -> list[Stage]:
@@ -188,7 +188,7 @@ def stages_of(config: ModelConfig) -> list[Stage]:
             "high_res",
             {"source": PICTURE.still, "source_mask": MASK.still, "low_res": PICTURE}
             | {"refined_mask": MASK},
-            {"high_res": PICTURE, "alpha": ALPHA},
+            {"high_res": PICTURE, "gate": ALPHA, "alpha": ALPHA},
             _high_res,
         ),
     ]
@@ -220,7 +220,7 @@ def stages_of(config: ModelConfig) -> list[Stage]:
             "BGRefine; refined is the result on a new background",
             "background_refiner",
             {"background": PICTURE.still, "composed": composed, "base": PICTURE},
-            {"refined": PICTURE},
+            {"refined": PICTURE, "gate": ALPHA},
             _background_refine,
         ),
     ]

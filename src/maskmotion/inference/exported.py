@@ -15,7 +15,7 @@ from maskmotion.errors import InputError, MissingExtraError, ModelError
 from maskmotion.inference.painter import BackgroundKind, Lazy, Painted, Precision, batch_frames
 
 CONFIG_NAME = "config.json"
-EXPORT_VERSION = 1
+EXPORT_VERSION = 2
 MASK_REDUCTION = 4  # a mask has a quarter of its picture's size
 STAGES = ("mask", "refine", "low_res", "high_res")
 BACKGROUND_STAGES = ("background_compose", "background_base", "background_refine")
@@ -311,15 +311,18 @@ class ExportedPainter:
             low_res=low_res,
             refined_mask=refined_mask,
         )
-        high_res, alpha = high["high_res"], high["alpha"]
+        high_res, alpha, gate = high["high_res"], high["alpha"], high["gate"]
         pictures = {"refined_mask": alpha, "low_res": low_res, "high_res": high_res}
         if background is not None:
-            pictures |= self._swap(high_res, refined_mask, background)
+            swapped, gate = self._swap(high_res, refined_mask, background)
+            pictures |= swapped
         small_masks = {"driving_mask": driving_mask, "perturbed_mask": masks["perturbed_mask"]}
         layers = {name: lambda x=x: to_uint8(enlarged(x)) for name, x in small_masks.items()}
         layers |= {name: lambda x=x: to_uint8(x) for name, x in pictures.items()}
         frames = pictures["high_res" if background is None else "background_refined"]
-        return Painted(to_uint8(frames), to_uint8(alpha)[..., 0], Lazy(layers))
+        return Painted(
+            to_uint8(frames), to_uint8(alpha)[..., 0], to_uint8(gate)[..., 0], Lazy(layers)
+        )
 
     def _encode(self, squares: np.ndarray) -> _Encoded:
         picture = to_float(squares)
@@ -339,7 +342,7 @@ class ExportedPainter:
 
     def _swap(
         self, animated: np.ndarray, animated_mask: np.ndarray, background: _Encoded
-    ) -> dict[str, np.ndarray]:
+    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
         composed = self._run(
             "background_compose",
             background=background.picture,
@@ -349,13 +352,13 @@ class ExportedPainter:
             refined_mask=animated_mask,
         )
         base = self._run("background_base", composed_small=composed["composed_small"])["base"]
-        refined = self._run(
+        made = self._run(
             "background_refine",
             background=background.picture,
             composed=composed["composed"],
             base=base,
-        )["refined"]
-        return {"background_base": base, "background_refined": refined}
+        )
+        return {"background_base": base, "background_refined": made["refined"]}, made["gate"]
 
 
 def to_float(squares: np.ndarray) -> np.ndarray:

@@ -28,10 +28,7 @@ def cut(picture: Tensor, square: Square, size: int) -> Tensor:
         inside = inside[..., columns]
     if square.side == size:
         return inside
-    scaled = F.interpolate(
-        inside, size=(size, size), mode="bicubic", align_corners=False, antialias=True
-    )
-    return scaled.clamp(0, 1)
+    return _scaled(inside, size).clamp(0, 1)
 
 
 def paste(canvas: Tensor, picture: Tensor, square: Square) -> Tensor:
@@ -44,20 +41,28 @@ def paste(canvas: Tensor, picture: Tensor, square: Square) -> Tensor:
     Returns:
         (B, C, H, W), a new tensor.
     """
-    height, width = canvas.shape[-2:]
-    pasted = canvas.expand(len(picture), -1, -1, -1).clone()
-    side = square.side
-    scaled = picture
-    if side != picture.shape[-1]:
-        scaled = F.interpolate(
-            picture, size=(side, side), mode="bicubic", align_corners=False, antialias=True
-        ).clamp(0, 1)
-    top, left = max(square.top, 0), max(square.left, 0)
-    bottom, right = min(square.top + side, height), min(square.left + side, width)
-    pasted[..., top:bottom, left:right] = scaled[
-        ..., top - square.top : bottom - square.top, left - square.left : right - square.left
-    ]
-    return pasted
+    return _pasted(canvas, _scaled(picture, square.side).clamp(0, 1), square)
+
+
+def lay(canvas: Tensor, still: Tensor, picture: Tensor, gate: Tensor, square: Square) -> Tensor:
+    """Put a painted square back, as far as it was painted: the rest stays the canvas' own.
+
+    Args:
+        canvas: (B or 1, 3, H, W) in [0, 1], what `still` was cut out of.
+        still: (B or 1, 3, size, size) in [0, 1], what the networks painted on.
+        picture: (B, 3, size, size) in [0, 1]: gate * painted + (1 - gate) * still.
+        gate: (B, 1, size, size) in [0, 1].
+        square: from `square_of` for the canvas' size.
+    Returns:
+        (B, 3, H, W), gate * painted + (1 - gate) * canvas inside the square, both enlarged.
+    Source: docs/method.md, The gate.
+    """
+    if square.side <= gate.shape[-1] or bool((gate >= 1).all()):
+        return paste(canvas, picture, square)
+    parts = torch.cat([picture - (1 - gate) * still, gate], 1)  # the first is gate * painted
+    blank = torch.zeros_like(canvas[:1, :1]).expand(-1, 4, -1, -1)
+    laid = _pasted(blank, _scaled(parts, square.side), square)
+    return (laid[:, :3] + (1 - laid[:, 3:]) * canvas).clamp(0, 1)
 
 
 def cover(picture: Tensor, height: int, width: int) -> Tensor:
@@ -67,6 +72,26 @@ def cover(picture: Tensor, height: int, width: int) -> Tensor:
         max(height, round(picture.shape[-2] * factor)),
         max(width, round(picture.shape[-1] * factor)),
     )
-    scaled = F.interpolate(picture, size=size, mode="bicubic", align_corners=False, antialias=True)
+    scaled = _resized(picture, size)
     top, left = (size[0] - height) // 2, (size[1] - width) // 2
     return scaled[..., top : top + height, left : left + width].clamp(0, 1)
+
+
+def _scaled(picture: Tensor, side: int) -> Tensor:
+    return picture if side == picture.shape[-1] else _resized(picture, (side, side))
+
+
+def _resized(picture: Tensor, size: tuple[int, int]) -> Tensor:
+    return F.interpolate(picture, size=size, mode="bicubic", align_corners=False, antialias=True)
+
+
+def _pasted(canvas: Tensor, scaled: Tensor, square: Square) -> Tensor:
+    height, width = canvas.shape[-2:]
+    pasted = canvas.expand(len(scaled), -1, -1, -1).clone()
+    side = square.side
+    top, left = max(square.top, 0), max(square.left, 0)
+    bottom, right = min(square.top + side, height), min(square.left + side, width)
+    pasted[..., top:bottom, left:right] = scaled[
+        ..., top - square.top : bottom - square.top, left - square.left : right - square.left
+    ]
+    return pasted

@@ -49,12 +49,15 @@ class Painted:
 
     frames: (B, S, S, 3) uint8 RGB, the result.
     alphas: (B, S, S) uint8, the refined mask, 255 = foreground.
+    gates: (B, S, S) uint8, how much of frames was painted; the rest is the source, or the new
+        background. 255 everywhere without a gate.
     layers: the intermediate pictures, each (B, S, S, 3) or (B, S, S, 1) uint8, by the names of
         maskmotion.inference.layers.LAYERS.
     """
 
     frames: np.ndarray
     alphas: np.ndarray
+    gates: np.ndarray
     layers: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 

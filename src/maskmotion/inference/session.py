@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from maskmotion.errors import InputError, ModelError, ShapeError
-from maskmotion.inference.fit import cover, cut, paste
+from maskmotion.inference.fit import cover, cut, lay, paste
 from maskmotion.inference.painter import BackgroundKind
 from maskmotion.media.fit import square_of
 from maskmotion.models.animator import Animation, Animator, BackgroundState, Swap, large
@@ -46,8 +46,8 @@ class AnimationSession:
             which is taken out.
         fit: what of the source the networks see, see `square_of`.
         driving_fit: the same for driving frames.
-        keep_size: return the source's own size and aspect, with the animated square pasted back,
-            instead of the square.
+        keep_size: return the source's own size and aspect, with the animated square put back,
+            instead of the square: with a gate only what changed, see `maskmotion.media.fit.lay`.
         scale: of the driver's mask about its centre, for a driver of another size than the source;
             None takes the model's.
         dtype: torch.float32, or torch.bfloat16 for speed where the processor has it.
@@ -133,10 +133,12 @@ class AnimationSession:
             swap = None
             if scene is not None:
                 swap = self.model.swap_background(animation.high_res, animation.refined_mask, scene)
-            picture = swap.refined if swap else animation.high_res
-            frames, alpha = picture.float(), large(animation.refined_mask.float())
+            frames = (swap.refined if swap else animation.high_res).float()
+            alpha = large(animation.refined_mask.float())
             if self.keep_size:
-                frames = paste(canvas, frames, self.square)
+                still = scene.picture if scene else self.source.source
+                gate = swap.gate if swap else animation.gate
+                frames = lay(canvas, still, frames, gate.float(), self.square)
                 alpha = paste(torch.zeros_like(canvas[:1, :1]), alpha, self.square)
         return Animated(frames, alpha, animation, swap)
 

@@ -25,7 +25,7 @@ from maskmotion.media import (
     open_writer,
     read_still,
 )
-from maskmotion.media.fit import cut, paste, reduction_for, square_of
+from maskmotion.media.fit import cut, lay, paste, reduction_for, square_of
 from maskmotion.media.still import PICTURE_ENDINGS
 
 # Frames of a moving background wait for their turn at the output's size: fewer, if they are large.
@@ -78,10 +78,12 @@ def animate_with(
         backdrop: Backdrop | None = None
         if background is not None and not transparent:
             backdrop = stack.enter_context(open_backdrop(background, height, width))
-        scene = None if backdrop is None else backdrop.still
+        whole = _Scene(place.source, cut(place.source, place.square, engine.size))
+        unmoving = None if backdrop is None else backdrop.still
+        scene = None if unmoving is None else place.scene(unmoving)
         painter = engine.painter(
-            cut(place.source, place.square, engine.size),
-            background=None if scene is None else place.seen_of(scene),
+            whole.square,
+            background=None if scene is None else scene.square,
             background_kind=background_kind,
             scale=scale,
         )
@@ -109,7 +111,7 @@ def animate_with(
         def write(batch: list[_Driven], painted: Painted) -> None:
             if layer_writer is not None:
                 layer_writer.write(painted)
-            place.write(batch, painted, writer, scene, transparent=transparent)
+            place.write(batch, painted, writer, scene or whole, transparent=transparent)
 
         # One thread reads and another one writes, a few frames ahead and behind. Computing stays
         # here: compiled models and memory allocators are bound to the thread that uses them.
@@ -119,7 +121,7 @@ def animate_with(
         done, end_s = 0, 0.0
         for batch in _batches(read, batch_frames):
             squares = np.stack([frame.square for frame in batch])
-            moving = [frame.scene_square for frame in batch if frame.scene_square is not None]
+            moving = [frame.scene.square for frame in batch if frame.scene is not None]
             later(write, batch, painter.paint(squares, np.stack(moving) if moving else None))
             done, end_s = done + len(batch), batch[-1].end_s
             if progress:
@@ -230,18 +232,24 @@ def _same(one: Path, other: Path) -> bool:
 
 
 @dataclass(frozen=True)
+class _Scene:
+    """What is painted on: (H, W, 3) uint8 at the output's size, and the (S, S, 3) of it to see."""
+
+    picture: np.ndarray
+    square: np.ndarray
+
+
+@dataclass(frozen=True)
 class _Driven:
     """What is kept of a driving frame while it waits: whole frames would fill the memory.
 
-    square: (S, S, 3) uint8. scene: (H, W, 3) uint8, a moving background at the output's size, and
-    scene_square (S, S, 3) what the networks see of it; None without.
+    square: (S, S, 3) uint8. scene: its frame of a moving background; None without.
     """
 
     time_s: float
     duration_s: float
     square: np.ndarray
-    scene: np.ndarray | None
-    scene_square: np.ndarray | None
+    scene: _Scene | None
 
     @property
     def end_s(self) -> float:
@@ -272,28 +280,28 @@ class _Place:
             return height, width
         return self.size, self.size
 
-    def seen_of(self, scene: np.ndarray) -> np.ndarray:
-        """What the networks see of a background at the output's size; both meet at the border."""
-        return cut(scene, self.square, self.size) if self.keep_size else scene
+    def scene(self, picture: np.ndarray) -> _Scene:
+        """A background at the output's size; it and its square meet at the square's border."""
+        return _Scene(picture, cut(picture, self.square, self.size) if self.keep_size else picture)
 
     def write(
         self,
         batch: list[_Driven],
         painted: Painted,
         writer: VideoWriter,
-        scene: np.ndarray | None,
+        still: _Scene,
         *,
         transparent: bool,
     ) -> None:
-        """Append a painted batch; `scene` is a background that does not move, or None."""
-        still = self.source if scene is None else scene
+        """Append a batch, which was painted on `still` where no background moves."""
         for index, driven in enumerate(batch):
             frame, alpha = painted.frames[index], painted.alphas[index] if transparent else None
             if self.keep_size:
-                canvas = still if driven.scene is None else driven.scene
-                frame = paste(canvas, frame, self.square)
+                scene = driven.scene or still
+                gate = painted.gates[index]
+                frame = lay(scene.picture, scene.square, frame, gate, self.square)
                 if alpha is not None:
-                    alpha = paste(np.zeros(canvas.shape[:2], np.uint8), alpha, self.square)
+                    alpha = paste(np.zeros(frame.shape[:2], np.uint8), alpha, self.square)
             writer.write(frame, alpha, driven.time_s, driven.duration_s)
 
 
@@ -305,9 +313,9 @@ def _driven(
     square = square_of(fit, *whole)
     for frame in reader.reduced(reduction_for(square.side, place.size)):
         seen = cut(on_white(frame.image, frame.alpha), square, place.size, whole)
-        scene = backdrop.at(frame.time_s) if backdrop else None
-        scene_square = None if scene is None else place.seen_of(scene)
-        yield _Driven(frame.time_s, frame.duration_s, seen, scene, scene_square)
+        moving = backdrop.at(frame.time_s) if backdrop else None
+        scene = None if moving is None else place.scene(moving)
+        yield _Driven(frame.time_s, frame.duration_s, seen, scene)
 
 
 def _batches(frames: Iterator[_Driven], size: int) -> Iterator[list[_Driven]]:

@@ -9,6 +9,8 @@ from PIL import Image
 from maskmotion.errors import InputError
 
 MIN_SIDE_PX = 16
+FULL = 255
+Slices = tuple[slice, slice]
 
 
 @dataclass(frozen=True)
@@ -90,16 +92,40 @@ def paste(canvas: np.ndarray, picture: np.ndarray, square: Square) -> np.ndarray
     Returns:
         A new picture like the canvas.
     """
-    height, width = canvas.shape[:2]
-    side = square.side
-    scaled = _scaled(picture, side, side)
-    top, left = max(square.top, 0), max(square.left, 0)
-    bottom, right = min(square.top + side, height), min(square.left + side, width)
+    inside, seen = _meeting(square, *canvas.shape[:2])
     pasted = canvas.copy()
-    pasted[top:bottom, left:right] = scaled[
-        top - square.top : bottom - square.top, left - square.left : right - square.left
-    ]
+    pasted[inside] = _scaled(picture, square.side, square.side)[seen]
     return pasted
+
+
+def lay(
+    canvas: np.ndarray, still: np.ndarray, picture: np.ndarray, gate: np.ndarray, square: Square
+) -> np.ndarray:
+    """Put a painted square back, as far as it was painted: the rest stays the canvas' own.
+
+    Where the canvas is larger than the networks' square, what did not change keeps its sharpness.
+
+    Args:
+        canvas: (H, W, 3) uint8, what `still` was cut out of.
+        still: (size, size, 3) uint8, what the networks painted on.
+        picture: (size, size, 3) uint8: gate * painted + (1 - gate) * still.
+        gate: (size, size) uint8, 255 = painted.
+        square: from `square_of` for the canvas' size.
+    Returns:
+        gate * painted + (1 - gate) * canvas inside the square, both enlarged: like the canvas.
+    Source: docs/method.md, The gate.
+    """
+    if square.side <= len(gate) or gate.min() == FULL:
+        return paste(canvas, picture, square)
+    share = gate[..., None] / np.float32(FULL)
+    painted = picture - (1 - share) * still  # gate * painted, which scales as alpha does
+    parts = np.concatenate([painted, share], -1).transpose(2, 0, 1)
+    inside, seen = _meeting(square, *canvas.shape[:2])
+    *colours, share = (_scaled(part, square.side, square.side)[seen] for part in parts)
+    laid = canvas.copy()
+    mixed = np.stack(colours, -1) + (1 - share[..., None]) * canvas[inside]
+    laid[inside] = np.rint(mixed).clip(0, FULL)
+    return laid
 
 
 def cover(image: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -118,6 +144,15 @@ def cover(image: np.ndarray, height: int, width: int) -> np.ndarray:
     left, top = max((own_width - wide) / 2, 0), max((own_height - high) / 2, 0)
     box = (left, top, min(left + wide, own_width), min(top + high, own_height))
     return _scaled(image, height, width, box)
+
+
+def _meeting(square: Square, height: int, width: int) -> tuple[Slices, Slices]:
+    """Where a square meets its picture: rows and columns of the picture, and of the square."""
+    top, left = max(square.top, 0), max(square.left, 0)
+    bottom, right = min(square.top + square.side, height), min(square.left + square.side, width)
+    rows = slice(top - square.top, bottom - square.top)
+    columns = slice(left - square.left, right - square.left)
+    return (slice(top, bottom), slice(left, right)), (rows, columns)
 
 
 def reduction_for(side: float, size: float) -> int:
