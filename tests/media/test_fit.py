@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from PIL import Image
 
 from maskmotion.errors import InputError
 from maskmotion.inference import fit as tensors
@@ -19,6 +20,7 @@ from maskmotion.media.fit import (
     square_of,
 )
 
+BICUBIC = Image.Resampling.BICUBIC
 SIDES = st.integers(1, 70)
 FITS = st.sampled_from(["crop", "letterbox"])
 
@@ -163,6 +165,41 @@ def test_a_painted_half_ends_where_the_gate_does() -> None:
     assert (laid[:, 54:] == 100).all()
     assert laid.min() > 90  # as much as bicubic scaling rings
     assert laid.max() < 210
+
+
+@given(
+    height=st.integers(17, 90),
+    width=st.integers(33, 90),
+    fit=FITS,
+    corners=st.lists(st.integers(0, 32), min_size=4, max_size=4),
+)
+def test_only_what_is_open_is_scaled(height: int, width: int, fit: str, corners: list[int]) -> None:
+    """As if all of it were."""
+    canvas, square = noise(height, width), square_of(fit, height, width)
+    assume(square.side > 32)
+    (top, bottom), (left, right) = sorted(corners[:2]), sorted(corners[2:])
+    gate = np.zeros((32, 32), np.uint8)
+    gate[top:bottom, left:right] = noise(32, 32)[top:bottom, left:right, 0]
+    still, painted = cut(canvas, square, 32), noise(32, 32, seed=1)
+    share = gate[..., None] / np.float32(255)
+    picture = np.rint(share * painted + (1 - share) * still).astype(np.uint8)
+    part = np.dstack([picture - (1 - share) * still, share])
+    whole = np.stack(
+        [
+            np.asarray(Image.fromarray(part[..., i]).resize((square.side,) * 2, BICUBIC))
+            for i in range(4)
+        ],
+        -1,
+    )
+    inside = np.zeros((height, width, 4), np.float32)
+    for row in range(height):
+        for column in range(width):
+            y, x = row - square.top, column - square.left
+            if min(x, y) >= 0 and max(x, y) < square.side:
+                inside[row, column] = whole[y, x]
+    wanted = inside[..., :3] + (1 - inside[..., 3:]) * canvas
+    laid = lay(canvas, still, picture, gate, square)
+    assert np.abs(laid - wanted.clip(0, 255)).max() <= 0.51
 
 
 @pytest.mark.parametrize("side", [20, 32])

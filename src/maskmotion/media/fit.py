@@ -10,6 +10,7 @@ from maskmotion.errors import InputError
 
 MIN_SIDE_PX = 16
 FULL = 255
+REACH_PX = 2  # of bicubic scaling
 Slices = tuple[slice, slice]
 
 
@@ -117,14 +118,22 @@ def lay(
     """
     if square.side <= len(gate) or gate.min() == FULL:
         return paste(canvas, picture, square)
+    laid = canvas.copy()
+    factor = square.side / len(gate)
+    ends = square.top, canvas.shape[0], square.left, canvas.shape[1]
+    top, bottom = _opened(gate.max(1), factor, *ends[:2])
+    left, right = _opened(gate.max(0), factor, *ends[2:])
+    if top >= bottom or left >= right:
+        return laid
     share = gate[..., None] / np.float32(FULL)
     painted = picture - (1 - share) * still  # gate * painted, which scales as alpha does
-    parts = np.concatenate([painted, share], -1).transpose(2, 0, 1)
-    inside, seen = _meeting(square, *canvas.shape[:2])
-    *colours, share = (_scaled(part, square.side, square.side)[seen] for part in parts)
-    laid = canvas.copy()
-    mixed = np.stack(colours, -1) + (1 - share[..., None]) * canvas[inside]
-    laid[inside] = np.rint(mixed).clip(0, FULL)
+    box = left / factor, top / factor, right / factor, bottom / factor
+    planes = np.concatenate([painted, share], -1).transpose(2, 0, 1)
+    parts = np.stack([_scaled(plane, bottom - top, right - left, box) for plane in planes], -1)
+    rows = slice(square.top + top, square.top + bottom)
+    columns = slice(square.left + left, square.left + right)
+    mixed = parts[..., :3] + (1 - parts[..., 3:]) * laid[rows, columns]
+    laid[rows, columns] = np.rint(mixed).clip(0, FULL)
     return laid
 
 
@@ -153,6 +162,22 @@ def _meeting(square: Square, height: int, width: int) -> tuple[Slices, Slices]:
     rows = slice(top - square.top, bottom - square.top)
     columns = slice(left - square.left, right - square.left)
     return (slice(top, bottom), slice(left, right)), (rows, columns)
+
+
+def _opened(lines: np.ndarray, factor: float, start: int, length: int) -> tuple[int, int]:
+    """From where to where an enlarged gate is open inside a picture, px of the square's side.
+
+    Args:
+        lines: (size,) how far a row or column of the gate is open.
+        factor: by which it is enlarged.
+        start: of the square in the picture, px. length: of the picture, px.
+    """
+    found = np.flatnonzero(lines)
+    if not len(found):
+        return 0, 0
+    first, last = (found[0] - REACH_PX) * factor, (found[-1] + 1 + REACH_PX) * factor
+    side = round(len(lines) * factor)
+    return max(floor(first), -start, 0), min(ceil(last), length - start, side)
 
 
 def reduction_for(side: float, size: float) -> int:
