@@ -62,7 +62,8 @@ def animate(
         fit: what of the source is animated: crop (the square in its middle), letterbox (all of
             it), or a box LEFT,TOP,WIDTH,HEIGHT in pixels.
         driving_fit: the same for the driving video.
-        keep_size: write the source's own size and shape, with the animated square pasted back.
+        keep_size: write the source's own size and shape; what does not change keeps its own pixels,
+            if the model has a gate.
         scale: enlarge (above 1) or shrink the driver's mask, where driver and source differ in
             size; left out, the model's own.
         layers: also write the foreground with alpha, the masks and the intermediate pictures into

@@ -54,7 +54,8 @@ def animate(
         fit: what of the source is animated: "crop" (the middle square), "letterbox" (all of it),
             or "LEFT,TOP,WIDTH,HEIGHT" in px.
         driving_fit: the same for the driving video.
-        keep_size: write the source's own size, with the animated square pasted back.
+        keep_size: write the source's own size and shape, with what changed in the animated square
+            put back; without a gate in the model all of the square.
         scale: of the driver's mask about its centre; None takes the model's.
         layers: a folder for the intermediate pictures, see LayerWriter.
         engine: as `open_engine` takes it.
