@@ -154,11 +154,10 @@ class TrainingState:
     def flip_masks(self) -> None:
         """Turn the masks' sign: negate m's last convolution and its optimiser moments."""
         with torch.no_grad():
-            if self.average is not None:
-                for parameter in self.average.mask_generator.final.parameters():
+            for model in filter(None, (self.model, self.average)):
+                for parameter in model.mask_generator.final.parameters():
                     parameter.neg_()
             for parameter in self.model.mask_generator.final.parameters():
-                parameter.neg_()
                 moments: dict[str, Tensor] = self.main.state.get(parameter, {})
                 if "exp_avg" in moments:
                     moments["exp_avg"].neg_()

@@ -62,7 +62,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Compared:
     """What pictures are compared with: target's features, in the window that the loss looks at."""
 
     loss: PerceptualLoss
@@ -179,7 +179,7 @@ def train_step(
         window = _window(state, sample)
         with autocast(state.config, sample.source.device), torch.no_grad():
             target = loss.features(window(sample.target))
-        seen = Seen(loss, window, target)
+        seen = Compared(loss, window, target)
         forward, numbers = _backward_main(state, sample, seen, refines, len(samples))
         if swaps:
             numbers |= _backward_background(state, sample, seen, forward, len(samples))
@@ -213,7 +213,7 @@ def _backward_masks(state: TrainingState, sample: Sample, shares: int) -> Number
 def _backward_main(
     state: TrainingState,
     sample: Sample,
-    seen: Seen,
+    seen: Compared,
     refines: bool,
     shares: int,
 ) -> tuple[TrainingForward, Numbers]:
@@ -244,7 +244,7 @@ def _backward_main(
 def _backward_background(
     state: TrainingState,
     sample: Sample,
-    seen: Seen,
+    seen: Compared,
     forward: TrainingForward,
     shares: int,
 ) -> Numbers:
