@@ -46,6 +46,7 @@ TWO_PROCESSES = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-nod
 CLIPS = re.compile(r"--clips \d+")
 TRAINED = "maskmotion train --preset tiny --data my_clips --out runs/mine --max-time 2h"
 PEOPLE = "maskmotion synth people --out people --clips 300 --seed 1 --other-people 1"
+PEOPLE_TRAINED = "maskmotion train --preset people --data people/clips --out runs/people"
 EXPORTED = "maskmotion export --model puppets-tiny --out exported"
 # Covered elsewhere: run.py by the tests that it starts, a full-size checkpoint by test_convert.
 ELSEWHERE = ("python3 run.py", "pip install", "maskmotion convert")
@@ -94,7 +95,7 @@ def run(command: str, desk: Path) -> None:
     program, verb, *words = shlex.split(plain)
     assert program == "maskmotion"
     words = [verb, *words, *SHORTENED.get(verb, [])]
-    if "--from" in words:
+    if "people-tiny" in words:
         words.append("model.width=0.25")  # that of the models inside the package
     with contextlib.chdir(desk):
         if LAUNCHER.match(command):
@@ -114,6 +115,9 @@ def test_documented_commands_run(page: str, desk: Path, opengl_device: str | Non
     assert commands
     if page == "docs/evaluation.md":
         run(TRAINED, desk)
+    if page == "docs/training.md" and opengl_device is not None:
+        run(PEOPLE, desk)
+        run(PEOPLE_TRAINED, desk)
     for command in commands:
         if opengl_device is not None or not re.search("people|truth", command):  # rendered ones
             run(command, desk)
