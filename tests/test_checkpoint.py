@@ -272,7 +272,7 @@ def test_eight_bits_are_off_by_half_a_step(
 
 
 def test_wide_convolutions_have_coarser_steps() -> None:
-    for count, levels in ((249_999, 127), (250_000, 15)):
+    for count, levels in ((9_999, 127), (10_000, 31), (249_999, 31), (250_000, 7)):
         weight = torch.randn(1, count, 1, 1, generator=torch.Generator().manual_seed(count))
         whole, step = in_eight_bits(weight)
         assert int(whole.abs().max()) == levels
@@ -286,7 +286,7 @@ def test_a_model_in_eight_bits(tmp_path: Path) -> None:
     half, eight = (tmp_path / name / "model.safetensors" for name in ("half", "eight"))
     assert eight.stat().st_size < 0.52 * half.stat().st_size
     packed = [len(zlib.compress(file.read_bytes(), 1)) for file in (half, eight)]
-    assert packed[1] < 0.38 * packed[0]
+    assert packed[1] < 0.3 * packed[0]
     assert count_parameters(tmp_path / "eight") == count_parameters(tmp_path / "half")
     loaded = load_model(tmp_path / "eight")
     assert {x.dtype for x in loaded.state_dict().values()} <= {torch.float32, torch.int64}
