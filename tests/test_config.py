@@ -168,6 +168,13 @@ def test_people_are_tinys_networks_taught_by_alpha() -> None:
     assert (people.motion.truth, tiny.motion.truth) == (True, False)
 
 
+def test_people_256_is_people_at_the_next_size() -> None:
+    people, large = (validate(load_preset(name), name) for name in ("people", "people-256"))
+    assert large.model == people.model.model_copy(update={"image_size": 256})
+    assert large.data == people.data.model_copy(update={"repeats": 3})
+    assert (large.loss, large.motion.truth) == (people.loss, True)
+
+
 def test_robots_are_tinys_networks_on_another_schedule() -> None:
     robot, tiny = (validate(load_preset(name), name) for name in ("robot", "tiny"))
     assert (robot.model, robot.data, robot.loss) == (tiny.model, tiny.data, tiny.loss)

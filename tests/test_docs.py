@@ -164,6 +164,16 @@ def test_documentation_links_lead_somewhere() -> None:
         "CONTRIBUTING.md",
         "CHANGELOG.md",
     ]:
-        for link in re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text()):
-            if "://" not in link:
-                assert ((ROOT / page).parent / link).exists(), (page, link)
+        for link in re.findall(r"\]\(([^)]+)\)", (ROOT / page).read_text()):
+            if "://" in link:
+                continue
+            name, _, anchor = link.partition("#")
+            target = (ROOT / page).parent / name if name else ROOT / page
+            assert target.exists(), (page, link)
+            assert not anchor or anchor in anchors(target), (page, link)
+
+
+def anchors(page: Path) -> set[str]:
+    """What links to a page's headings are called."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}

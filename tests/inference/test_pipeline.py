@@ -278,7 +278,7 @@ def test_interrupts_wait_for_the_thread(times: int) -> None:
 
 @pytest.fixture(scope="module")
 def model() -> Animator:
-    return tiny_animator(image_size=SIZE)
+    return tiny_animator(image_size=SIZE, gate=True)
 
 
 @pytest.fixture(scope="module")

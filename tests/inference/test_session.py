@@ -6,7 +6,7 @@ from dataclasses import fields
 import pytest
 import torch
 from tiny import pictures, tiny_animator
-from torch import Tensor
+from torch import Tensor, nn
 
 from maskmotion.errors import InputError, ModelError, ShapeError
 from maskmotion.inference.fit import cover, cut, lay, paste
@@ -130,6 +130,47 @@ def test_keep_size_leaves_the_rest_as_it_was(
     picture = made.animation.high_res if made.swap is None else made.swap.refined
     seen = cut(canvas, square, SIZE)
     assert torch.equal(made.frames, lay(canvas, seen, picture, painting.gate, square))
+
+
+def shutting(network: nn.Module, part: tuple[slice, slice]) -> None:
+    """Shut the gate of h or BGRefine in a part of every picture."""
+
+    def shut(module: nn.Module, given: object, painted: Tensor) -> None:
+        painted[:, 3][:, *part] = 0
+
+    network.register_forward_hook(shut)
+
+
+@pytest.mark.parametrize("background", [None, "still", "class", "moving"])
+@pytest.mark.parametrize("fit", ["crop", "letterbox", "20,10,140,150", "20,10,40,50"])
+def test_keep_size_leaves_what_a_gate_shut_out(fit: str, background: str | None) -> None:
+    model = tiny_animator(image_size=SIZE, gate=True)
+    shutting(model.high_res, (slice(None), slice(0, 64)))
+    shutting(model.background_refiner, (slice(0, 64), slice(None)))
+    source, driving = pictures(1, 190, 261, seed=1), pictures(2, seed=2)
+    new = None if background is None else pictures(2 if background == "moving" else 1, 70, 50)
+    session = AnimationSession(
+        model,
+        source,
+        background=None if background == "moving" else new,
+        background_kind="class" if background == "class" else "scene",
+        fit=fit,
+        keep_size=True,
+    )
+    made = session.animate(driving, new if background == "moving" else None)
+    canvas = source if new is None else cover(new, 190, 261)
+    square = square_of(fit, 190, 261)
+    axis, start = (3, square.left) if new is None else (2, square.top)
+    reach = 2 * max(1, square.side / SIZE)
+    end = max(int(start + square.side / 2 - reach), 0)
+    expected = canvas.expand(2, -1, -1, -1)
+    assert torch.equal(made.frames.narrow(axis, 0, end), expected.narrow(axis, 0, end))
+    painted = made.frames - expected
+    assert (painted.abs().amax((1, 2, 3)) > 0.05).all()
+    seen = cut(canvas, square, SIZE)
+    picture = made.animation.high_res if made.swap is None else made.swap.refined
+    assert torch.equal(made.frames, lay(canvas, seen, picture, made.gate, square))
+    assert made.gate is (made.swap or made.animation).gate
 
 
 def test_a_moving_background_leaves_the_session_as_it_was(model: Animator) -> None:

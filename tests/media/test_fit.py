@@ -1,5 +1,7 @@
 """Squares of pictures: what is cut, that pasting undoes cutting, and that tensors agree."""
 
+from math import ceil
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -130,7 +132,7 @@ def test_pasting_fills_the_square_and_nothing_else(height: int, width: int, fit:
     assert np.array_equal(canvas, kept)
 
 
-@given(height=st.integers(33, 90), width=st.integers(33, 90), fit=FITS)
+@given(height=st.integers(17, 90), width=st.integers(17, 90), fit=FITS)
 def test_what_was_not_painted_stays_sharp(height: int, width: int, fit: str) -> None:
     canvas = noise(height, width)
     square = square_of(fit, height, width)
@@ -169,14 +171,14 @@ def test_a_painted_half_ends_where_the_gate_does() -> None:
 
 @given(
     height=st.integers(17, 90),
-    width=st.integers(33, 90),
+    width=st.integers(17, 90),
     fit=FITS,
     corners=st.lists(st.integers(0, 32), min_size=4, max_size=4),
 )
 def test_only_what_is_open_is_scaled(height: int, width: int, fit: str, corners: list[int]) -> None:
     """As if all of it were."""
     canvas, square = noise(height, width), square_of(fit, height, width)
-    assume(square.side > 32)
+    assume(square.side != 32)
     (top, bottom), (left, right) = sorted(corners[:2]), sorted(corners[2:])
     gate = np.zeros((32, 32), np.uint8)
     gate[top:bottom, left:right] = noise(32, 32)[top:bottom, left:right, 0]
@@ -202,12 +204,25 @@ def test_only_what_is_open_is_scaled(height: int, width: int, fit: str, corners:
     assert np.abs(laid - wanted.clip(0, 255)).max() <= 0.51
 
 
-@pytest.mark.parametrize("side", [20, 32])
-def test_without_more_pixels_the_square_is_pasted(side: int) -> None:
-    canvas, still, picture = noise(side, side), noise(32, 32, seed=1), noise(32, 32, seed=2)
-    square = Square(0, 0, side)
+def test_in_the_networks_size_the_picture_is_taken_as_it_is() -> None:
+    canvas, still, picture = (noise(32, 32, seed=seed) for seed in range(3))
+    square = Square(0, 0, 32)
     laid = lay(canvas, still, picture, noise(32, 32, seed=3)[..., 0], square)
-    assert np.array_equal(laid, paste(canvas, picture, square))
+    assert np.array_equal(laid, picture)
+
+
+@pytest.mark.parametrize("side", [20, 50])
+def test_a_shut_gate_lets_no_rounding_through(side: int) -> None:
+    canvas, square = noise(side, side), Square(0, 0, side)
+    still = cut(canvas, square, 32)
+    picture = (still.astype(int) + noise(32, 32, seed=1) % 3 - 1).clip(0, 255).astype(np.uint8)
+    gate = np.zeros((32, 32), np.uint8)
+    gate[:12, :12] = 255
+    beyond = ceil(12 * side / 32 + 2 * max(1, side / 32))
+    laid = lay(canvas, still, picture, gate, square)
+    assert np.array_equal(laid[beyond:], canvas[beyond:])
+    assert np.array_equal(laid[:, beyond:], canvas[:, beyond:])
+    assert not np.array_equal(laid, canvas)
 
 
 @pytest.mark.parametrize("box", ["crop", "letterbox", "10,20,90,60", "0,0,200,20"])

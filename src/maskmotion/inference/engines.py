@@ -124,11 +124,10 @@ class TorchPainter:
         """As `Painter.paint`."""
         background = None if scenes is None else to_tensor(list(scenes))
         animated = self.session.animate(to_tensor(list(squares)), background)
-        gate = animated.swap.gate if animated.swap else animated.animation.gate
         return Painted(
             to_uint8(animated.frames),
             to_uint8(animated.alpha)[..., 0],
-            to_uint8(gate)[..., 0],
+            to_uint8(animated.gate)[..., 0],
             _layers_of(animated),
         )
 

@@ -184,7 +184,8 @@ def stages_of(config: ModelConfig) -> list[Stage]:
         ),
         Stage(
             "high_res",
-            "h; high_res is the result where there is no new background, alpha the mask enlarged",
+            "h; high_res is the result where there is no new background, gate how much of it was "
+            "painted (the rest is source), alpha the mask enlarged",
             "high_res",
             {"source": PICTURE.still, "source_mask": MASK.still, "low_res": PICTURE}
             | {"refined_mask": MASK},
@@ -217,7 +218,7 @@ def stages_of(config: ModelConfig) -> list[Stage]:
         ),
         Stage(
             "background_refine",
-            "BGRefine; refined is the result on a new background",
+            "BGRefine; refined is the result on a new background, gate how much of it was painted",
             "background_refiner",
             {"background": PICTURE.still, "composed": composed, "base": PICTURE},
             {"refined": PICTURE, "gate": ALPHA},

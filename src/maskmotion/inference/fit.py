@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from maskmotion.media.fit import Square
+from maskmotion.media.fit import Square, meeting
 
 
 def cut(picture: Tensor, square: Square, size: int) -> Tensor:
@@ -41,7 +41,10 @@ def paste(canvas: Tensor, picture: Tensor, square: Square) -> Tensor:
     Returns:
         (B, C, H, W), a new tensor.
     """
-    return _pasted(canvas, _scaled(picture, square.side).clamp(0, 1), square)
+    inside, seen = meeting(square, *canvas.shape[-2:])
+    pasted = canvas.expand(len(picture), -1, -1, -1).clone()
+    pasted[..., *inside] = _scaled(picture, square.side).clamp(0, 1)[..., *seen]
+    return pasted
 
 
 def lay(canvas: Tensor, still: Tensor, picture: Tensor, gate: Tensor, square: Square) -> Tensor:
@@ -57,12 +60,15 @@ def lay(canvas: Tensor, still: Tensor, picture: Tensor, gate: Tensor, square: Sq
         (B, 3, H, W), gate * painted + (1 - gate) * canvas inside the square, both enlarged.
     Source: docs/method.md, The gate.
     """
-    if square.side <= gate.shape[-1] or bool((gate >= 1).all()):
+    if square.side == gate.shape[-1] or bool((gate >= 1).all()):
         return paste(canvas, picture, square)
-    parts = torch.cat([picture - (1 - gate) * still, gate], 1)  # the first is gate * painted
-    blank = torch.zeros_like(canvas[:1, :1]).expand(-1, 4, -1, -1)
-    laid = _pasted(blank, _scaled(parts, square.side), square)
-    return (laid[:, :3] + (1 - laid[:, 3:]) * canvas).clamp(0, 1)
+    inside, seen = meeting(square, *canvas.shape[-2:])
+    painted = torch.where(gate > 0, picture - (1 - gate) * still, 0)  # gate * painted
+    parts = _scaled(torch.cat([painted, gate], 1), square.side)[..., *seen]
+    laid = canvas.expand(len(picture), -1, -1, -1).clone()
+    kept = (1 - parts[:, 3:]) * laid[..., *inside]
+    laid[..., *inside] = (parts[:, :3] + kept).clamp(0, 1)
+    return laid
 
 
 def cover(picture: Tensor, height: int, width: int) -> Tensor:
@@ -83,15 +89,3 @@ def _scaled(picture: Tensor, side: int) -> Tensor:
 
 def _resized(picture: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(picture, size=size, mode="bicubic", align_corners=False, antialias=True)
-
-
-def _pasted(canvas: Tensor, scaled: Tensor, square: Square) -> Tensor:
-    height, width = canvas.shape[-2:]
-    pasted = canvas.expand(len(scaled), -1, -1, -1).clone()
-    side = square.side
-    top, left = max(square.top, 0), max(square.left, 0)
-    bottom, right = min(square.top + side, height), min(square.left + side, width)
-    pasted[..., top:bottom, left:right] = scaled[
-        ..., top - square.top : bottom - square.top, left - square.left : right - square.left
-    ]
-    return pasted

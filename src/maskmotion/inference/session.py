@@ -31,6 +31,11 @@ class Animated:
     animation: Animation
     swap: Swap | None
 
+    @property
+    def gate(self) -> Tensor:
+        """(B, 1, S, S) in [0, 1] at the networks' size: how much of the result was painted."""
+        return (self.swap or self.animation).gate
+
 
 class AnimationSession:
     """Animates one source; masks and reduced pictures of source and background are kept.
@@ -137,13 +142,13 @@ class AnimationSession:
             alpha = large(animation.refined_mask.float())
             if self.keep_size:
                 still = scene.picture if scene else self.source.source
-                gate = swap.gate if swap else animation.gate
-                frames = lay(canvas, still, frames, gate.float(), self.square)
+                gate = (swap or animation).gate.float()
+                frames = lay(canvas, still, frames, gate, self.square)
                 alpha = paste(torch.zeros_like(canvas[:1, :1]), alpha, self.square)
         return Animated(frames, alpha, animation, swap)
 
     def _encode_background(self, picture: Tensor) -> tuple[Tensor, BackgroundState]:
-        """What the animated square is pasted into, and the background as the networks take it.
+        """What the animated square is put into, and the background as the networks take it.
 
         It is fitted as the source is, so that the two meet at the square's border.
         """

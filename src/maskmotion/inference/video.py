@@ -78,11 +78,11 @@ def animate_with(
         backdrop: Backdrop | None = None
         if background is not None and not transparent:
             backdrop = stack.enter_context(open_backdrop(background, height, width))
-        whole = _Scene(place.source, cut(place.source, place.square, engine.size))
+        home = _Scene(place.source, cut(place.source, place.square, engine.size))
         unmoving = None if backdrop is None else backdrop.still
         scene = None if unmoving is None else place.scene(unmoving)
         painter = engine.painter(
-            whole.square,
+            home.square,
             background=None if scene is None else scene.square,
             background_kind=background_kind,
             scale=scale,
@@ -111,7 +111,7 @@ def animate_with(
         def write(batch: list[_Driven], painted: Painted) -> None:
             if layer_writer is not None:
                 layer_writer.write(painted)
-            place.write(batch, painted, writer, scene or whole, transparent=transparent)
+            place.write(batch, painted, writer, scene or home, transparent=transparent)
 
         # One thread reads and another one writes, a few frames ahead and behind. Computing stays
         # here: compiled models and memory allocators are bound to the thread that uses them.

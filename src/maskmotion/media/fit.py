@@ -93,7 +93,7 @@ def paste(canvas: np.ndarray, picture: np.ndarray, square: Square) -> np.ndarray
     Returns:
         A new picture like the canvas.
     """
-    inside, seen = _meeting(square, *canvas.shape[:2])
+    inside, seen = meeting(square, *canvas.shape[:2])
     pasted = canvas.copy()
     pasted[inside] = _scaled(picture, square.side, square.side)[seen]
     return pasted
@@ -104,7 +104,8 @@ def lay(
 ) -> np.ndarray:
     """Put a painted square back, as far as it was painted: the rest stays the canvas' own.
 
-    Where the canvas is larger than the networks' square, what did not change keeps its sharpness.
+    What did not change keeps its own pixels, but for two of the networks' beside what did: so far
+    does scaling reach.
 
     Args:
         canvas: (H, W, 3) uint8, what `still` was cut out of.
@@ -116,24 +117,24 @@ def lay(
         gate * painted + (1 - gate) * canvas inside the square, both enlarged: like the canvas.
     Source: docs/method.md, The gate.
     """
-    if square.side <= len(gate) or gate.min() == FULL:
+    if square.side == len(gate) or gate.min() == FULL:
         return paste(canvas, picture, square)
     laid = canvas.copy()
-    factor = square.side / len(gate)
-    ends = square.top, canvas.shape[0], square.left, canvas.shape[1]
-    top, bottom = _opened(gate.max(1), factor, *ends[:2])
-    left, right = _opened(gate.max(0), factor, *ends[2:])
+    rows, columns = meeting(square, *canvas.shape[:2])[1]
+    top, bottom = _opened(gate.max(1), square.side, rows)
+    left, right = _opened(gate.max(0), square.side, columns)
     if top >= bottom or left >= right:
         return laid
-    share = gate[..., None] / np.float32(FULL)
-    painted = picture - (1 - share) * still  # gate * painted, which scales as alpha does
+    share = gate / np.float32(FULL)
+    painted = picture - (1 - share[..., None]) * still  # gate * painted, which scales as alpha does
+    painted[gate == 0] = 0  # whatever an engine rounded
+    factor = square.side / len(gate)
     box = left / factor, top / factor, right / factor, bottom / factor
-    planes = np.concatenate([painted, share], -1).transpose(2, 0, 1)
-    parts = np.stack([_scaled(plane, bottom - top, right - left, box) for plane in planes], -1)
-    rows = slice(square.top + top, square.top + bottom)
-    columns = slice(square.left + left, square.left + right)
-    mixed = parts[..., :3] + (1 - parts[..., 3:]) * laid[rows, columns]
-    laid[rows, columns] = np.rint(mixed).clip(0, FULL)
+    height, width = bottom - top, right - left
+    inside = laid[square.top + top : square.top + bottom, square.left + left : square.left + right]
+    kept = 1 - _scaled(share, height, width, box)
+    for plane, colour in zip(np.moveaxis(inside, -1, 0), np.moveaxis(painted, -1, 0), strict=True):
+        plane[...] = np.rint(_scaled(colour, height, width, box) + kept * plane).clip(0, FULL)
     return laid
 
 
@@ -155,8 +156,8 @@ def cover(image: np.ndarray, height: int, width: int) -> np.ndarray:
     return _scaled(image, height, width, box)
 
 
-def _meeting(square: Square, height: int, width: int) -> tuple[Slices, Slices]:
-    """Where a square meets its picture: rows and columns of the picture, and of the square."""
+def meeting(square: Square, height: int, width: int) -> tuple[Slices, Slices]:
+    """Where a square meets its picture: rows and columns of the picture, and of the square, px."""
     top, left = max(square.top, 0), max(square.left, 0)
     bottom, right = min(square.top + square.side, height), min(square.left + square.side, width)
     rows = slice(top - square.top, bottom - square.top)
@@ -164,20 +165,21 @@ def _meeting(square: Square, height: int, width: int) -> tuple[Slices, Slices]:
     return (slice(top, bottom), slice(left, right)), (rows, columns)
 
 
-def _opened(lines: np.ndarray, factor: float, start: int, length: int) -> tuple[int, int]:
-    """From where to where an enlarged gate is open inside a picture, px of the square's side.
+def _opened(lines: np.ndarray, side: int, seen: slice) -> tuple[int, int]:
+    """From where to where a gate that is scaled to a side is open, px of that side.
 
     Args:
-        lines: (size,) how far a row or column of the gate is open.
-        factor: by which it is enlarged.
-        start: of the square in the picture, px. length: of the picture, px.
+        lines: (size,) how far each row, or column, of the gate is open.
+        side: px.
+        seen: the part of the side that counts.
     """
     found = np.flatnonzero(lines)
     if not len(found):
         return 0, 0
-    first, last = (found[0] - REACH_PX) * factor, (found[-1] + 1 + REACH_PX) * factor
-    side = round(len(lines) * factor)
-    return max(floor(first), -start, 0), min(ceil(last), length - start, side)
+    factor = side / len(lines)
+    reach = REACH_PX * max(1, factor)
+    first, last = found[0] * factor - reach, (found[-1] + 1) * factor + reach
+    return max(floor(first), seen.start), min(ceil(last), seen.stop)
 
 
 def reduction_for(side: float, size: float) -> int:
