@@ -171,8 +171,20 @@ def test_people_are_tinys_networks_taught_by_alpha() -> None:
 def test_people_256_is_people_at_the_next_size() -> None:
     people, large = (validate(load_preset(name), name) for name in ("people", "people-256"))
     assert large.model == people.model.model_copy(update={"image_size": 256})
-    assert large.data == people.data.model_copy(update={"repeats": 3})
-    assert (large.loss, large.motion.truth) == (people.loss, True)
+    assert large.data == people.data.model_copy(update={"repeats": 1})
+    assert (large.loss, large.motion.truth, large.start) == (people.loss, True, "people-tiny")
+
+
+@pytest.mark.parametrize("lacks", [{"start": None}, {"motion": {"weight": 1}}])
+def test_m_and_r_alone_need_the_other_networks(lacks: dict[str, object]) -> None:
+    whole = {
+        "start": "people-tiny",
+        "motion": {"weight": 1, "alone_samples": 32},
+        "schedule": {"epochs": 0},
+    }
+    assert validate(whole, "test").schedule.epochs == 0
+    with pytest.raises(ConfigError, match=r"schedule\.epochs=0 trains m and r alone.*--from MODEL"):
+        validate(whole | lacks, "test")
 
 
 def test_robots_are_tinys_networks_on_another_schedule() -> None:

@@ -122,7 +122,12 @@ class MotionConfig(_Settings):
 class ScheduleConfig(_Settings):
     """Optimiser and epochs."""
 
-    epochs: int = Field(100, ge=1)
+    epochs: int = Field(
+        100,
+        ge=0,
+        description="of whole steps; 0 trains m and r alone (motion.alone_samples), and leaves the "
+        "other networks as the start has them",
+    )
     batch_size: int = Field(16, ge=2, description="samples a step, of all processes together")
     batch_parts: int = Field(
         1,
@@ -173,6 +178,15 @@ class TrainConfig(_Settings):
         if motion.weight == 0 and (motion.only or motion.alone_samples or motion.truth):
             raise ValueError(
                 "motion.only, motion.truth and motion.alone_samples need a motion.weight above 0"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _something_is_trained(self) -> "TrainConfig":
+        if self.schedule.epochs == 0 and not (self.start and self.motion.alone_samples):
+            raise ValueError(
+                "schedule.epochs=0 trains m and r alone: it needs motion.alone_samples above 0 and "
+                "a model that has the other networks (--from MODEL)"
             )
         return self
 

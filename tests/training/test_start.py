@@ -23,6 +23,7 @@ from .conftest import SIDE, Told, assert_same, assert_same_run
 Settings = Callable[..., TrainConfig]
 Go = Callable[..., Result]
 CPU = torch.device("cpu")
+ALONE = {"weight": 1, "only": True, "alone_samples": 4}
 
 
 @pytest.fixture
@@ -38,6 +39,12 @@ def start(settings: Settings, tmp_path: Path) -> Path:
 
 def starting(config: TrainConfig, start: Path | str) -> TrainConfig:
     return config.model_copy(update={"start": str(start)})
+
+
+def alone(config: TrainConfig, start: Path) -> TrainConfig:
+    """m and r alone."""
+    none = config.schedule.model_copy(update={"epochs": 0})
+    return starting(config.model_copy(update={"schedule": none}), start)
 
 
 def weights(model: Animator, network: str = "") -> dict[str, Any]:
@@ -121,6 +128,28 @@ def test_a_run_starts_there_and_later_goes_on_from_itself(
     assert not any("starts with" in words for words in again.messages)
     with pytest.raises(ConfigError, match=r"start: .*start -> None"):
         go(settings(), tmp_path / "parts", max_steps=4)
+
+
+def test_m_and_r_alone_leave_the_others_as_they_were(
+    settings: Settings, go: Go, start: Path, tmp_path: Path
+) -> None:
+    config = alone(settings(motion=ALONE), start)
+    result = go(config, tmp_path / "run")
+    assert (result.reason, result.step) == ("finished", 4 // config.schedule.batch_size)
+    made, begun = load_model(tmp_path / "run"), load_model(start)
+    for name, _ in made.named_children():
+        same = name not in ("mask_generator", "refiner")
+        pairs = zip(made.state_dict().items(), begun.state_dict().values(), strict=True)
+        assert all(torch.equal(a, b) for (key, a), b in pairs if key.startswith(name)) == same
+
+
+def test_networks_that_nothing_would_train_are_refused(
+    settings: Settings, go: Go, start: Path, tmp_path: Path
+) -> None:
+    config = alone(settings(motion=ALONE, model={"gate": True}), start)
+    with pytest.raises(ConfigError, match=r"has no high_res and no background_refiner of this run"):
+        go(config, tmp_path / "run")
+    assert not (tmp_path / "run" / "model").exists()
 
 
 def test_networks_that_begin_anew_are_named(

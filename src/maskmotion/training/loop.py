@@ -260,6 +260,13 @@ def _resume(
         _read_newest(state, folder, watcher)
         if start is not None:
             new = state.take_over(start)
+            never = [name for name in new if name not in ("mask_generator", "refiner")]
+            if never and config.schedule.epochs == 0:
+                raise ConfigError(
+                    f"{config.start} has no {' and no '.join(never)} of this run's shapes, and "
+                    "schedule.epochs=0 never trains them; start with a model that has them, or set "
+                    "schedule.epochs above 0"
+                )
             rest = f"; new, since it has none of their shapes: {', '.join(new)}" if new else ""
             watcher.message(f"starts with the networks of {config.start}{rest}")
     if world.size > 1:
