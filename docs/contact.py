@@ -27,10 +27,13 @@ from maskmotion.evaluation.cases import (
     evaluation_clips,
     still_square,
 )
+from maskmotion.inference.fit import cover
 from maskmotion.media import PICTURE_ENDINGS
 from maskmotion.media.sheet import sheet_jpeg
 from maskmotion.models.animator import Animator
 from maskmotion.synth.people.truth import read_truth
+
+TILE_PX = 160  # at most, of a picture's side
 
 
 def moment(case: Case, size: int, rng: np.random.Generator) -> Batch:
@@ -70,7 +73,8 @@ def columns(model: Animator, moments: Sequence[Batch]) -> dict[str, Tensor]:
             swap = model.swap_background(animation.high_res, animation.refined_mask, background)
             show("new background", swap.refined)
             show("truth there", shown.swapped)
-    return {title: torch.cat(each) for title, each in pictures.items()}
+    tile = min(model.config.image_size, TILE_PX)
+    return {title: cover(torch.cat(each), tile, tile) for title, each in pictures.items()}
 
 
 def main(words: Sequence[str] | None = None) -> None:
