@@ -219,9 +219,15 @@ def validate(data: dict[str, Any], origin: str) -> TrainConfig:
         return TrainConfig.model_validate(data)
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors()
+            ": ".join(filter(None, (".".join(map(str, e["loc"])), _words(e["msg"]))))
+            for e in error.errors()
         )
         raise ConfigError(f"{origin}: {problems}") from None
+
+
+def _words(message: str) -> str:
+    """A message of pydantic's, without the kind of error that it puts before our own."""
+    return message.removeprefix("Value error, ")
 
 
 def checked(model: type[Model], values: Mapping[str, object]) -> Model:

@@ -147,9 +147,9 @@ def test_networks_that_nothing_would_train_are_refused(
     settings: Settings, go: Go, start: Path, tmp_path: Path
 ) -> None:
     config = alone(settings(motion=ALONE, model={"gate": True}), start)
-    with pytest.raises(ConfigError, match=r"has no high_res and no background_refiner of this run"):
+    with pytest.raises(ConfigError, match=r"has no background_refiner and no high_res of this run"):
         go(config, tmp_path / "run")
-    assert not (tmp_path / "run" / "model").exists()
+    assert not (tmp_path / "run" / "config.yaml").exists()
 
 
 def test_networks_that_begin_anew_are_named(

@@ -31,7 +31,7 @@ from maskmotion.training.losses import PerceptualLoss
 from maskmotion.training.preview import preview_columns
 from maskmotion.training.report import Report, Watcher, phases
 from maskmotion.training.runfolder import RunFolder
-from maskmotion.training.state import BrokenCheckpointError, TrainingState, checkpoints
+from maskmotion.training.state import BrokenCheckpointError, TrainingState, checkpoints, unlike
 from maskmotion.training.step import Sample, alone_steps, mask_step, prepare, train_step
 from maskmotion.training.vgg import load_vgg
 
@@ -243,6 +243,16 @@ def _start(config: TrainConfig, folder: RunFolder) -> Animator | None:
             f"no network of {config.start} has the shapes of this run's: its model.width is "
             f"{theirs:g}, this run's {ours:g}; take its own with --set model.width={theirs:g}"
         )
+    if config.schedule.epochs == 0:
+        with torch.device("meta"):
+            run = Animator(config.model)
+        never = set(unlike(run, model)) - {"mask_generator", "refiner"}
+        if never:
+            raise ConfigError(
+                f"{config.start} has no {' and no '.join(sorted(never))} of this run's shapes, and "
+                "schedule.epochs=0 never trains them; start with a model that has them, or set "
+                "schedule.epochs above 0"
+            )
     return model
 
 
@@ -260,13 +270,6 @@ def _resume(
         _read_newest(state, folder, watcher)
         if start is not None:
             new = state.take_over(start)
-            never = [name for name in new if name not in ("mask_generator", "refiner")]
-            if never and config.schedule.epochs == 0:
-                raise ConfigError(
-                    f"{config.start} has no {' and no '.join(never)} of this run's shapes, and "
-                    "schedule.epochs=0 never trains them; start with a model that has them, or set "
-                    "schedule.epochs above 0"
-                )
             rest = f"; new, since it has none of their shapes: {', '.join(new)}" if new else ""
             watcher.message(f"starts with the networks of {config.start}{rest}")
     if world.size > 1:

@@ -101,13 +101,13 @@ class TrainingState:
         Returns:
             Names of the networks that stay as they are.
         """
-        theirs, ours = dict(model.named_children()), dict(self.model.named_children())
-        fitting = [k for k in ours if k in theirs and _shapes(ours[k]) == _shapes(theirs[k])]
-        for name in fitting:
-            ours[name].load_state_dict(theirs[name].state_dict())
+        missing = unlike(self.model, model)
+        for name, network in self.model.named_children():
+            if name not in missing:
+                network.load_state_dict(model.get_submodule(name).state_dict())
         if self.average is not None:
             self.average.load_state_dict(self.model.state_dict())
-        return [name for name in ours if name not in fitting]
+        return missing
 
     def optimizers(self) -> list[torch.optim.Adam]:
         """Both optimisers, or the one."""
@@ -233,6 +233,16 @@ class TrainingState:
 def _numbers(network: nn.Module) -> list[Tensor]:
     """Weights and BatchNorm statistics."""
     return [value for value in network.state_dict().values() if value.is_floating_point()]
+
+
+def unlike(model: Animator, other: Animator) -> list[str]:
+    """Names of a model's networks that another model lacks, or has in other shapes."""
+    theirs = dict(other.named_children())
+    return [
+        name
+        for name, network in model.named_children()
+        if name not in theirs or _shapes(network) != _shapes(theirs[name])
+    ]
 
 
 def _shapes(network: nn.Module) -> dict[str, torch.Size]:
