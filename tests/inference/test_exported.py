@@ -125,7 +125,7 @@ def test_paints_what_torch_paints(
     assert set(found.layers) == set(wanted.layers)
     assert set(found.layers) <= set(LAYERS)
     pictures = {name: (found.layers[name], wanted.layers[name]) for name in wanted.layers}
-    for name in ("frames", "alphas", "gates"):
+    for name in ("frames", "alphas", "gates", "kept"):
         pictures[name] = getattr(found, name), getattr(wanted, name)
     for name, (one, other) in pictures.items():
         assert one.shape == other.shape, name

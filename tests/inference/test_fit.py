@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tiny import pictures
 from torch.nn import functional as F
 
-from maskmotion.inference.fit import cover, cut, lay, paste
+from maskmotion.inference.fit import add_detail, cover, cut, lay, lost_detail, paste
 from maskmotion.media import fit as media_fit
 from maskmotion.media.fit import Square, square_of
 
@@ -55,6 +55,22 @@ def test_a_gated_square_is_laid_over_as_in_uint8(side: int, seed: int) -> None:
     assert torch.equal(torch.where(near > 0, 0, laid), torch.where(near > 0, 0, canvas))
     opened = torch.ones_like(gate)
     assert torch.equal(lay(canvas, still, painted, opened, square), paste(canvas, painted, square))
+
+
+@given(side=st.integers(20, 90), seed=st.integers(0, 99))
+def test_detail_is_added_as_in_uint8(side: int, seed: int) -> None:
+    whole, canvas = (levels(pictures(1, side, side, seed=seed + part)) for part in range(2))
+    share = F.interpolate(levels(pictures(2, 4, 4, seed=seed + 2))[:, :1], 32)
+    square = Square(0, 0, side)
+    still = levels(cut(whole, square, 32))
+    detail = lost_detail(whole, still, square)
+    other = media_fit.lost_detail(as_uint8(whole[0]), as_uint8(still[0]), square)
+    signed = (detail[0] * 255).round().permute(1, 2, 0).numpy()
+    assert np.abs(signed - other).max() <= 4  # Pillow rounds between rows and columns
+    sharp = add_detail(canvas.expand(2, -1, -1, -1), detail, share, square)
+    for made, part in zip(sharp, share, strict=True):
+        wanted = media_fit.add_detail(as_uint8(canvas[0]), other, as_uint8(part)[..., 0], square)
+        assert np.abs(as_uint8(made).astype(int) - wanted).max() <= 6
 
 
 def levels(x: torch.Tensor) -> torch.Tensor:

@@ -25,7 +25,7 @@ from maskmotion.inference.engines import open_engine
 from maskmotion.inference.painter import Engine
 from maskmotion.inference.pipeline import ahead, behind
 from maskmotion.media import open_video
-from maskmotion.media.fit import cut, lay, square_of
+from maskmotion.media.fit import add_detail, cut, lay, lost_detail, square_of
 from maskmotion.models.animator import Animator
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
@@ -325,10 +325,14 @@ def one_after_the_other(
                 np.stack([cut(frame.image, driving, SIZE) for frame in batch]),
                 np.stack([seen(scene) for scene in scenes]) if moving else None,
             )
-            for frame, gate, scene in zip(painted.frames, painted.gates, scenes, strict=True):
+            detail = lost_detail(source, cut(source, middle, SIZE), middle)
+            for frame, gate, kept, scene in zip(
+                painted.frames, painted.gates, painted.kept, scenes, strict=True
+            ):
                 canvas = scene if moving else source if still is None else still
-                kept = lay(canvas, cut(canvas, middle, SIZE), frame, gate, middle)
-                made.append(kept if keep_size else frame)
+                laid = lay(canvas, cut(canvas, middle, SIZE), frame, gate, middle)
+                sharp = add_detail(laid, detail, kept, middle)
+                made.append(sharp if keep_size else frame)
     return made
 
 

@@ -9,7 +9,7 @@ from tiny import pictures, tiny_animator
 from torch import Tensor, nn
 
 from maskmotion.errors import InputError, ModelError, ShapeError
-from maskmotion.inference.fit import cover, cut, lay, paste
+from maskmotion.inference.fit import add_detail, cover, cut, lay, lost_detail, paste
 from maskmotion.inference.session import Animated, AnimationSession
 from maskmotion.media.fit import square_of
 from maskmotion.models.animator import Animation, Animator, large
@@ -129,6 +129,7 @@ def test_keep_size_leaves_the_rest_as_it_was(
     painting = made.animation if made.swap is None else made.swap
     picture = made.animation.high_res if made.swap is None else made.swap.refined
     seen = cut(canvas, square, SIZE)
+    assert (made.kept == 0).all()  # without a gate all is painted
     assert torch.equal(made.frames, lay(canvas, seen, picture, painting.gate, square))
 
 
@@ -169,7 +170,17 @@ def test_keep_size_leaves_what_a_gate_shut_out(fit: str, background: str | None)
     assert (painted.abs().amax((1, 2, 3)) > 0.05).all()
     seen = cut(canvas, square, SIZE)
     picture = made.animation.high_res if made.swap is None else made.swap.refined
-    assert torch.equal(made.frames, lay(canvas, seen, picture, made.gate, square))
+    laid = lay(canvas, seen, picture, made.gate, square)
+    if made.swap is None:
+        assert (made.kept == 0).all()
+    else:
+        mask = large(made.animation.refined_mask)
+        kept = (1 - made.animation.gate) * made.swap.gate * mask
+        assert torch.equal(made.kept, kept)
+        assert kept[..., 64:, :64].max() > 0.1  # here h's gate is shut, and BGRefine's is not
+        detail = lost_detail(source, cut(source, square, SIZE), square)
+        laid = add_detail(laid, detail, kept, square)
+    assert torch.equal(made.frames, laid)
     assert made.gate is (made.swap or made.animation).gate
 
 

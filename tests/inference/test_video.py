@@ -25,7 +25,7 @@ from maskmotion.inference.video import (
     read_source,
 )
 from maskmotion.media import Frame, VideoReader, VideoWriter, open_video, open_writer
-from maskmotion.media.fit import cover, cut, lay, paste, square_of
+from maskmotion.media.fit import add_detail, cover, cut, lay, lost_detail, paste, square_of
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
@@ -84,7 +84,9 @@ class Mixer:
             return make
 
         layers = Lazy({name: layer(name) for name in LAYERS[:6]})
-        return Painted(frames, squares[..., 1], squares[..., 2], layers)
+        alone = scenes is None and self.given["background"] is None
+        kept = np.zeros_like(squares[..., 0]) if alone else squares[..., 0]
+        return Painted(frames, squares[..., 1], squares[..., 2], kept, layers)
 
 
 def mixed(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -259,12 +261,19 @@ def test_keep_size_paints_the_square_and_nothing_else(
         shown = written(material / background)
         canvases = [cover(shown[index], 40, 64) for index in (0, 0, 0, 1, 1)]
     seen = [cut(canvas, square, SIZE) for canvas in canvases]
+    driven = squares_of(material / "driving.mp4")
     wanted = [
         lay(canvas, scene, mixed(driving, scene), driving[..., 2], square)
-        for canvas, driving, scene in zip(
-            canvases, squares_of(material / "driving.mp4"), seen, strict=True
-        )
+        for canvas, driving, scene in zip(canvases, driven, seen, strict=True)
     ]
+    if background is not None:
+        whole = corners(40, 64)
+        detail = lost_detail(whole, cut(whole, square, SIZE), square)
+        assert detail.any()
+        wanted = [
+            add_detail(picture, detail, driving[..., 0], square)
+            for picture, driving in zip(wanted, driven, strict=True)
+        ]
     assert equal(written(tmp_path / "out"), wanted)
     assert np.array_equal(engine.given["source"], cut(corners(40, 64), square, SIZE))
     if background == "backdrop.mp4":

@@ -14,9 +14,11 @@ from maskmotion.media import to_tensor, to_uint8
 from maskmotion.media.fit import (
     MIN_SIDE_PX,
     Square,
+    add_detail,
     cover,
     cut,
     lay,
+    lost_detail,
     paste,
     reduction_for,
     square_of,
@@ -202,6 +204,48 @@ def test_only_what_is_open_is_scaled(height: int, width: int, fit: str, corners:
     wanted = inside[..., :3] + (1 - inside[..., 3:]) * canvas
     laid = lay(canvas, still, picture, gate, square)
     assert np.abs(laid - wanted.clip(0, 255)).max() <= 0.51
+
+
+@given(height=st.integers(17, 90), width=st.integers(17, 90), fit=FITS)
+def test_detail_makes_the_enlarged_square_the_picture_again(
+    height: int, width: int, fit: str
+) -> None:
+    picture = noise(height, width)
+    square = square_of(fit, height, width)
+    still = cut(picture, square, 32)
+    reduced, detail = paste(picture, still, square), lost_detail(picture, still, square)
+    opened, shut = np.full((32, 32), 255, np.uint8), np.zeros((32, 32), np.uint8)
+    assert np.array_equal(add_detail(reduced, detail, opened, square), picture)
+    assert np.array_equal(add_detail(reduced, detail, shut, square), reduced)
+
+
+@given(side=st.integers(33, 90), share=st.integers(0, 255), colour=st.integers(0, 255))
+def test_a_share_of_the_detail_is_added(side: int, share: int, colour: int) -> None:
+    whole, square = noise(side, side), Square(0, 0, side)
+    detail = lost_detail(whole, cut(whole, square, 32), square)
+    canvas = np.full_like(whole, colour)
+    shares = np.full((32, 32), share, np.uint8)
+    sharp = add_detail(canvas, detail, shares, square)
+    wanted = (colour + share / 255 * detail).clip(0, 255)
+    assert np.abs(sharp - wanted).max() <= 0.51
+    assert (canvas == colour).all()
+
+
+@pytest.mark.parametrize("fit", ["crop", "letterbox", "20,10,30,40"])
+def test_detail_is_added_where_the_share_is_open(fit: str) -> None:
+    whole, square = noise(61, 95), square_of(fit, 61, 95)
+    detail = lost_detail(whole, cut(whole, square, 32), square)
+    share = np.zeros((32, 32), np.uint8)
+    share[9:22, 12:20] = 255
+    changed = add_detail(np.full_like(whole, 128), detail, share, square) != 128
+    factor, reach = square.side / 32, 2 * max(1, square.side / 32) + 1
+    rows, columns = np.flatnonzero(changed.any((1, 2))), np.flatnonzero(changed.any((0, 2)))
+    for found, start, (first, end) in (
+        (rows, square.top, (9, 22)),
+        (columns, square.left, (12, 20)),
+    ):
+        assert start + first * factor - reach <= found[0] <= start + first * factor + 2
+        assert start + end * factor - 3 <= found[-1] <= start + end * factor + reach
 
 
 def test_in_the_networks_size_the_picture_is_taken_as_it_is() -> None:

@@ -128,6 +128,7 @@ class TorchPainter:
             to_uint8(animated.frames),
             to_uint8(animated.alpha)[..., 0],
             to_uint8(animated.gate)[..., 0],
+            to_uint8(animated.kept)[..., 0],
             _layers_of(animated),
         )
 

@@ -312,17 +312,18 @@ class ExportedPainter:
             refined_mask=refined_mask,
         )
         high_res, alpha, gate = high["high_res"], high["alpha"], high["gate"]
+        kept = np.zeros_like(gate)
         pictures = {"refined_mask": alpha, "low_res": low_res, "high_res": high_res}
         if background is not None:
-            swapped, gate = self._swap(high_res, refined_mask, background)
+            swapped, new_gate = self._swap(high_res, refined_mask, background)
+            gate, kept = new_gate, (1 - gate) * new_gate * alpha
             pictures |= swapped
         small_masks = {"driving_mask": driving_mask, "perturbed_mask": masks["perturbed_mask"]}
         layers = {name: lambda x=x: to_uint8(enlarged(x)) for name, x in small_masks.items()}
         layers |= {name: lambda x=x: to_uint8(x) for name, x in pictures.items()}
         frames = pictures["high_res" if background is None else "background_refined"]
-        return Painted(
-            to_uint8(frames), to_uint8(alpha)[..., 0], to_uint8(gate)[..., 0], Lazy(layers)
-        )
+        alphas, gates, keeps = (to_uint8(x)[..., 0] for x in (alpha, gate, kept))
+        return Painted(to_uint8(frames), alphas, gates, keeps, Lazy(layers))
 
     def _encode(self, squares: np.ndarray) -> _Encoded:
         picture = to_float(squares)

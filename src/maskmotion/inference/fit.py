@@ -71,6 +71,38 @@ def lay(canvas: Tensor, still: Tensor, picture: Tensor, gate: Tensor, square: Sq
     return laid
 
 
+def lost_detail(picture: Tensor, still: Tensor, square: Square) -> Tensor:
+    """What a picture shows that its square at the networks' size does not.
+
+    Args:
+        picture: (1, 3, H, W) in [0, 1].
+        still: (1, 3, size, size) in [0, 1], cut out of it.
+        square: from `square_of` for the picture's size.
+    Returns:
+        (1, 3, H, W) in [-1, 1], picture minus the enlarged square; 0 outside.
+    """
+    return picture - paste(picture, still, square)
+
+
+def add_detail(picture: Tensor, detail: Tensor, share: Tensor, square: Square) -> Tensor:
+    """Give back to a picture what scaling took from the source, where it shows the source's pixels.
+
+    Args:
+        picture: (B, 3, H, W) in [0, 1].
+        detail: (1, 3, H, W), from `lost_detail`.
+        share: (B, 1, size, size) in [0, 1], 1 = the source's own pixels.
+        square: from `square_of` for the picture's size.
+    Returns:
+        (B, 3, H, W), picture + share * detail inside the square, share enlarged.
+    Source: docs/method.md, The gate.
+    """
+    inside, seen = meeting(square, *picture.shape[-2:])
+    sharp = picture.clone()
+    added = _scaled(share, square.side)[..., *seen] * detail[..., *inside]
+    sharp[..., *inside] = (sharp[..., *inside] + added).clamp(0, 1)
+    return sharp
+
+
 def cover(picture: Tensor, height: int, width: int) -> Tensor:
     """Scale a picture so that it covers a canvas, and crop its middle: -> (B, C, height, width)."""
     factor = max(height / picture.shape[-2], width / picture.shape[-1])

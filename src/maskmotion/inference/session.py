@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from maskmotion.errors import InputError, ModelError, ShapeError
-from maskmotion.inference.fit import cover, cut, lay, paste
+from maskmotion.inference.fit import add_detail, cover, cut, lay, lost_detail, paste
 from maskmotion.inference.painter import BackgroundKind
 from maskmotion.media.fit import square_of
 from maskmotion.models.animator import Animation, Animator, BackgroundState, Swap, large
@@ -36,6 +37,14 @@ class Animated:
         """(B, 1, S, S) in [0, 1] at the networks' size: how much of the result was painted."""
         return (self.swap or self.animation).gate
 
+    @property
+    def kept(self) -> Tensor:
+        """(B, 1, S, S) in [0, 1]: how much of a swap is the source's own figure, which h left."""
+        if self.swap is None:
+            return torch.zeros_like(self.animation.gate)
+        mask = large(self.animation.refined_mask)
+        return (1 - self.animation.gate) * self.swap.gate * mask
+
 
 class AnimationSession:
     """Animates one source; masks and reduced pictures of source and background are kept.
@@ -52,7 +61,8 @@ class AnimationSession:
         fit: what of the source the networks see, see `square_of`.
         driving_fit: the same for driving frames.
         keep_size: return the source's own size and aspect, with the animated square put back,
-            instead of the square: with a gate only what changed, see `maskmotion.media.fit.lay`.
+            instead of the square: with a gate only what changed, see `maskmotion.media.fit.lay`,
+            and before a new background all of what did not change, see `add_detail` there.
         scale: of the driver's mask about its centre, for a driver of another size than the source;
             None takes the model's.
         dtype: torch.float32, or torch.bfloat16 for speed where the processor has it.
@@ -91,10 +101,10 @@ class AnimationSession:
         self.keep_size = keep_size
         self.scale = scale
         self.dtype = dtype
-        self.canvas = self._batched(source, 1)
+        self.canvas = self.whole = self._batched(source, 1)
         self.square = square_of(fit, *self.canvas.shape[-2:])
         with self._inference():
-            self.source = model.encode_source(cut(self.canvas, self.square, self.size))
+            self.source = model.encode_source(cut(self.whole, self.square, self.size))
         self.background: BackgroundState | None = None
         if background is not None:
             self.canvas, self.background = self._encode_background(self._batched(background, 1))
@@ -145,7 +155,15 @@ class AnimationSession:
                 gate = (swap or animation).gate.float()
                 frames = lay(canvas, still, frames, gate, self.square)
                 alpha = paste(torch.zeros_like(canvas[:1, :1]), alpha, self.square)
-        return Animated(frames, alpha, animation, swap)
+            animated = Animated(frames, alpha, animation, swap)
+            if self.keep_size and swap:
+                sharp = add_detail(frames, self._detail, animated.kept.float(), self.square)
+                animated = replace(animated, frames=sharp)
+        return animated
+
+    @cached_property
+    def _detail(self) -> Tensor:
+        return lost_detail(self.whole, self.source.source, self.square)
 
     def _encode_background(self, picture: Tensor) -> tuple[Tensor, BackgroundState]:
         """What the animated square is put into, and the background as the networks take it.

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from maskmotion.media import (
     open_writer,
     read_still,
 )
-from maskmotion.media.fit import cut, lay, paste, reduction_for, square_of
+from maskmotion.media.fit import add_detail, cut, lay, lost_detail, paste, reduction_for, square_of
 from maskmotion.media.still import PICTURE_ENDINGS
 
 # Frames of a moving background wait for their turn at the output's size: fewer, if they are large.
@@ -272,6 +273,10 @@ class _Place:
         self.keep_size = keep_size
         self.square = square_of(fit, *source.shape[:2])
 
+    @cached_property
+    def _detail(self) -> np.ndarray:
+        return lost_detail(self.source, cut(self.source, self.square, self.size), self.square)
+
     @property
     def output_size(self) -> tuple[int, int]:
         """Height and width, px."""
@@ -300,6 +305,8 @@ class _Place:
                 scene = driven.scene or still
                 gate = painted.gates[index]
                 frame = lay(scene.picture, scene.square, frame, gate, self.square)
+                if painted.kept[index].any():
+                    frame = add_detail(frame, self._detail, painted.kept[index], self.square)
                 if alpha is not None:
                     alpha = paste(np.zeros(frame.shape[:2], np.uint8), alpha, self.square)
             writer.write(frame, alpha, driven.time_s, driven.duration_s)

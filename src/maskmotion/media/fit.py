@@ -120,22 +120,53 @@ def lay(
     if square.side == len(gate) or gate.min() == FULL:
         return paste(canvas, picture, square)
     laid = canvas.copy()
-    rows, columns = meeting(square, *canvas.shape[:2])[1]
-    top, bottom = _opened(gate.max(1), square.side, rows)
-    left, right = _opened(gate.max(0), square.side, columns)
-    if top >= bottom or left >= right:
+    opened = _opened(gate, square, *canvas.shape[:2])
+    if opened is None:
         return laid
     share = gate / np.float32(FULL)
     painted = picture - (1 - share[..., None]) * still  # gate * painted, which scales as alpha does
     painted[gate == 0] = 0  # whatever an engine rounded
-    factor = square.side / len(gate)
-    box = left / factor, top / factor, right / factor, bottom / factor
-    height, width = bottom - top, right - left
-    inside = laid[square.top + top : square.top + bottom, square.left + left : square.left + right]
-    kept = 1 - _scaled(share, height, width, box)
+    inside = laid[opened.place]
+    kept = 1 - opened.scaled(share)
     for plane, colour in zip(np.moveaxis(inside, -1, 0), np.moveaxis(painted, -1, 0), strict=True):
-        plane[...] = np.rint(_scaled(colour, height, width, box) + kept * plane).clip(0, FULL)
+        plane[...] = np.rint(opened.scaled(colour) + kept * plane).clip(0, FULL)
     return laid
+
+
+def lost_detail(picture: np.ndarray, still: np.ndarray, square: Square) -> np.ndarray:
+    """What a picture shows that its square at the networks' size does not.
+
+    Args:
+        picture: (H, W, 3) uint8.
+        still: (size, size, 3) uint8, cut out of it.
+        square: from `square_of` for the picture's size.
+    Returns:
+        (H, W, 3) int16, picture minus the enlarged square; 0 outside.
+    """
+    return picture - paste(picture, still, square).astype(np.int16)
+
+
+def add_detail(
+    picture: np.ndarray, detail: np.ndarray, share: np.ndarray, square: Square
+) -> np.ndarray:
+    """Give back to a picture what scaling took from the source, where it shows the source's pixels.
+
+    Args:
+        picture: (H, W, 3) uint8.
+        detail: (H, W, 3) int16, from `lost_detail`.
+        share: (size, size) uint8, 255 = the source's own pixels.
+        square: from `square_of` for the picture's size.
+    Returns:
+        picture + share * detail inside the square, share enlarged: like the picture.
+    Source: docs/method.md, The gate.
+    """
+    opened = _opened(share, square, *picture.shape[:2])
+    sharp = picture.copy()
+    if opened is not None:
+        inside = sharp[opened.place]
+        added = opened.scaled(share / np.float32(FULL))[..., None] * detail[opened.place]
+        inside[...] = np.rint(inside + added).clip(0, FULL)
+    return sharp
 
 
 def cover(image: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -165,7 +196,36 @@ def meeting(square: Square, height: int, width: int) -> tuple[Slices, Slices]:
     return (slice(top, bottom), slice(left, right)), (rows, columns)
 
 
-def _opened(lines: np.ndarray, side: int, seen: slice) -> tuple[int, int]:
+@dataclass(frozen=True)
+class _Opened:
+    """The part of a picture that the open part of a gate reaches: place in it, and in the gate."""
+
+    place: Slices
+    box: tuple[float, float, float, float]
+
+    def scaled(self, plane: np.ndarray) -> np.ndarray:
+        """A plane like the gate, (size, size) float32, at the picture's size: (height, width)."""
+        height, width = (part.stop - part.start for part in self.place)
+        return _scaled(plane, height, width, self.box)
+
+
+def _opened(gate: np.ndarray, square: Square, height: int, width: int) -> _Opened | None:
+    """Where a gate is open, of a square of a picture of this size; None where it is nowhere."""
+    rows, columns = meeting(square, height, width)[1]
+    top, bottom = _open_lines(gate.max(1), square.side, rows)
+    left, right = _open_lines(gate.max(0), square.side, columns)
+    if top >= bottom or left >= right:
+        return None
+    factor = square.side / len(gate)
+    box = left / factor, top / factor, right / factor, bottom / factor
+    place = (
+        slice(square.top + top, square.top + bottom),
+        slice(square.left + left, square.left + right),
+    )
+    return _Opened(place, box)
+
+
+def _open_lines(lines: np.ndarray, side: int, seen: slice) -> tuple[int, int]:
     """From where to where a gate that is scaled to a side is open, px of that side.
 
     Args:
