@@ -148,6 +148,7 @@ def test_keep_size_leaves_what_a_gate_shut_out(fit: str, background: str | None)
     model = tiny_animator(image_size=SIZE, gate=True)
     shutting(model.high_res, (slice(None), slice(0, 64)))
     shutting(model.background_refiner, (slice(0, 64), slice(None)))
+    model.mask_generator.register_forward_hook(lambda *given: given[-1] * 0.3 + 0.6)
     source, driving = pictures(1, 190, 261, seed=1), pictures(2, seed=2)
     new = None if background is None else pictures(2 if background == "moving" else 1, 70, 50)
     session = AnimationSession(
@@ -175,7 +176,8 @@ def test_keep_size_leaves_what_a_gate_shut_out(fit: str, background: str | None)
         assert (made.kept == 0).all()
     else:
         mask = large(made.animation.refined_mask)
-        kept = (1 - made.animation.gate) * made.swap.gate * mask
+        inside = (2 * session.source.large_mask - 1).clamp(min=0)
+        kept = (1 - made.animation.gate) * made.swap.gate * mask * inside
         assert torch.equal(made.kept, kept)
         assert kept[..., 64:, :64].max() > 0.1  # here h's gate is shut, and BGRefine's is not
         detail = lost_detail(source, cut(source, square, SIZE), square)

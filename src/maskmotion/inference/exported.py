@@ -316,7 +316,8 @@ class ExportedPainter:
         pictures = {"refined_mask": alpha, "low_res": low_res, "high_res": high_res}
         if background is not None:
             swapped, new_gate = self._swap(high_res, refined_mask, background)
-            gate, kept = new_gate, (1 - gate) * new_gate * alpha
+            inside = (2 * enlarged(source.mask) - 1).clip(0)  # without the outline
+            gate, kept = new_gate, (1 - gate) * new_gate * alpha * inside
             pictures |= swapped
         small_masks = {"driving_mask": driving_mask, "perturbed_mask": masks["perturbed_mask"]}
         layers = {name: lambda x=x: to_uint8(enlarged(x)) for name, x in small_masks.items()}

@@ -51,8 +51,8 @@ class Painted:
     alphas: (B, S, S) uint8, the refined mask, 255 = foreground.
     gates: (B, S, S) uint8, how much of frames was painted; the rest is the source, or the new
         background. 255 everywhere without a gate.
-    kept: (B, S, S) uint8, before a new background: how much of frames is the source's own figure,
-        which h left as it was. 0 everywhere without a gate, or without a new background.
+    kept: (B, S, S) uint8, before a new background: how much of frames is the inside of the
+        source's own figure, which h left as it was. 0 without a gate or a new background.
     layers: the intermediate pictures, each (B, S, S, 3) or (B, S, S, 1) uint8, by the names of
         maskmotion.inference.layers.LAYERS.
     """

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
@@ -23,12 +23,15 @@ class Animated:
 
     frames: (B, 3, H, W) RGB in [0, 1], the result: the networks' square, or the source's own size.
     alpha: (B, 1, H, W) in [0, 1], the refined mask at the same size, 1 = foreground.
+    kept: (B, 1, S, S) in [0, 1] at the networks' size: how much of a swap is the inside of the
+        source's own figure, which h left as it was; 0 without a background.
     animation, swap: every intermediate picture and mask at the networks' sizes; swap is None
     without a background.
     """
 
     frames: Tensor
     alpha: Tensor
+    kept: Tensor
     animation: Animation
     swap: Swap | None
 
@@ -36,14 +39,6 @@ class Animated:
     def gate(self) -> Tensor:
         """(B, 1, S, S) in [0, 1] at the networks' size: how much of the result was painted."""
         return (self.swap or self.animation).gate
-
-    @property
-    def kept(self) -> Tensor:
-        """(B, 1, S, S) in [0, 1]: how much of a swap is the source's own figure, which h left."""
-        if self.swap is None:
-            return torch.zeros_like(self.animation.gate)
-        mask = large(self.animation.refined_mask)
-        return (1 - self.animation.gate) * self.swap.gate * mask
 
 
 class AnimationSession:
@@ -150,16 +145,21 @@ class AnimationSession:
                 swap = self.model.swap_background(animation.high_res, animation.refined_mask, scene)
             frames = (swap.refined if swap else animation.high_res).float()
             alpha = large(animation.refined_mask.float())
+            kept = self._kept(animation, swap, alpha)
             if self.keep_size:
                 still = scene.picture if scene else self.source.source
                 gate = (swap or animation).gate.float()
                 frames = lay(canvas, still, frames, gate, self.square)
                 alpha = paste(torch.zeros_like(canvas[:1, :1]), alpha, self.square)
-            animated = Animated(frames, alpha, animation, swap)
-            if self.keep_size and swap:
-                sharp = add_detail(frames, self._detail, animated.kept.float(), self.square)
-                animated = replace(animated, frames=sharp)
-        return animated
+                if swap:
+                    frames = add_detail(frames, self._detail, kept, self.square)
+        return Animated(frames, alpha, kept, animation, swap)
+
+    def _kept(self, animation: Animation, swap: Swap | None, alpha: Tensor) -> Tensor:
+        if swap is None:
+            return torch.zeros_like(alpha)
+        inside = (2 * self.source.large_mask.float() - 1).clamp(min=0)  # without the outline
+        return (1 - animation.gate.float()) * swap.gate.float() * alpha * inside
 
     @cached_property
     def _detail(self) -> Tensor:
