@@ -1,7 +1,7 @@
 """How well do a model's masks cover the person? Intersection over union with the true alpha.
 
     maskmotion synth people --out people --clips 40 --seed 2
-    python benchmarks/masks.py people --model runs/people --model puppets-tiny
+    python benchmarks/masks.py people --model runs/people --model people-tiny
 
 The mask of every `--every`-th frame is compared with the clip's true alpha, averaged over the
 mask's pixels (4 x 4 of the picture's) and cut at one half. A mask has no true threshold, so each

@@ -210,7 +210,7 @@ def test_a_model_is_described_as_it_is_found(tmp_path: Path) -> None:
     save_model(tiny_animator(threshold=0.4), tmp_path / "model", step=7)
     for place in (tmp_path, tmp_path / "model", str(tmp_path)):
         assert describe_model(place) == (tiny_animator(threshold=0.4).config, {"step": 7})
-    config, about = describe_model("puppets-tiny")
+    config, about = describe_model("robot-tiny")
     assert (config.image_size, list(about)) == (128, ["card"])
     with pytest.raises(ModelError, match="there is no model 'nothere'"):
         describe_model("nothere")
@@ -227,10 +227,10 @@ def test_weights_are_counted(tmp_path: Path) -> None:
 
 
 def test_an_unknown_name_lists_the_shipped_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint, "shipped_models", lambda: ["puppets-tiny", "robots"])
-    assert "puppets-tiny, robots" in refusal("puppets-huge")
+    monkeypatch.setattr(checkpoint, "shipped_models", lambda: ["people", "robots"])
+    assert "people, robots" in refusal("puppets")
     monkeypatch.setattr(checkpoint, "shipped_models", list)
-    assert "none is shipped" in refusal("puppets-huge")
+    assert "none is shipped" in refusal("puppets")
 
 
 def test_a_shipped_model_is_loaded_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -281,13 +281,18 @@ def test_wide_convolutions_have_coarser_steps() -> None:
 
 
 def test_a_model_in_eight_bits(tmp_path: Path) -> None:
-    model = load_model("puppets-tiny")
+    """As trained: the shipped weights are in eight bits already."""
+    model = load_model("people-tiny")
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.mul_(1 + 0.01 * torch.randn(weight.shape, generator=generator))
     for name, dtype in (("half", torch.float16), ("eight", torch.int8)):
         save_model(model, tmp_path / name, dtype=dtype)
     half, eight = (tmp_path / name / "model.safetensors" for name in ("half", "eight"))
     assert eight.stat().st_size < 0.52 * half.stat().st_size
     packed = [len(zlib.compress(file.read_bytes(), 1)) for file in (half, eight)]
-    assert packed[1] < 0.3 * packed[0]
+    assert packed[1] < 0.4 * packed[0]
     assert count_parameters(tmp_path / "eight") == count_parameters(tmp_path / "half")
     loaded = load_model(tmp_path / "eight")
     assert {x.dtype for x in loaded.state_dict().values()} <= {torch.float32, torch.int64}

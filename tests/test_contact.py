@@ -44,7 +44,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def drawn(contact: ModuleType, clips: Path, seed: int, *words: str) -> bytes:
     out = clips / "sheet.jpg"
-    asked = ["--model", "puppets-tiny", "--clips", str(clips / "clips"), "--rows", "2"]
+    asked = ["--model", "robot-tiny", "--clips", str(clips / "clips"), "--rows", "2"]
     contact.main([*asked, "--seed", str(seed), "--out", str(out), *words])
     return out.read_bytes()
 
@@ -68,7 +68,7 @@ def test_a_swap_is_drawn_where_there_are_backgrounds(contact: ModuleType, clips:
 
 def test_pictures_stand_below_their_titles(contact: ModuleType) -> None:
     """What is known of a moment is shown as it is; a model adds what it makes of it."""
-    model = contact.load_model("puppets-tiny")
+    model = contact.load_model("robot-tiny")
     generator = torch.Generator().manual_seed(0)
     pictures = {
         name: torch.rand(1, 3, 128, 128, generator=generator)

@@ -47,7 +47,7 @@ CLIPS = re.compile(r"--clips \d+")
 TRAINED = "maskmotion train --preset tiny --data my_clips --out runs/mine --max-time 2h"
 PEOPLE = "maskmotion synth people --out people --clips 300 --seed 1 --other-people 1"
 PEOPLE_TRAINED = "maskmotion train --preset people --data people/clips --out runs/people"
-EXPORTED = "maskmotion export --model puppets-tiny --out exported"
+EXPORTED = "maskmotion export --model people-tiny --out exported"
 # Covered elsewhere: run.py by the tests that it starts, a full-size checkpoint by test_convert.
 ELSEWHERE = ("python3 run.py", "pip install", "maskmotion convert")
 

@@ -118,7 +118,7 @@ def test_names() -> None:
     ours, theirs = first.state_dict(), second.state_dict()
     assert all(ours[name].equal(theirs[name]) for name in ours)
     assert subject_of("base").preset == "vox"
-    assert subject_of("puppets-tiny").load().config.width == 0.25
+    assert subject_of("robot-tiny").load().config.width == 0.25
 
 
 def peaks_mb() -> tuple[float | None, float | None]:

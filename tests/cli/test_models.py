@@ -97,7 +97,7 @@ def test_one_line_a_model(workplace: Path, capsys: pytest.CaptureFixture[str]) -
     titles = ["model", "class", "licence", "size", "parameters", "background swap", "gate", "about"]
     assert head.split() == " ".join(titles).split()
     assert [line.split()[0] for line in lines[: len(shipped_models())]] == shipped_models()
-    assert re.search(r"drawn figures +Apache-2.0 +128 px +8.9 M +yes +no ", printed)
+    assert re.search(r"robot arms .* +CC-BY-4.0 +128 px +8.9 M +yes +yes ", printed)
     assert re.search(r"people-tiny \(default\) .* 256 px +8.9 M +yes +yes ", printed)
     cut, deep, later, odd, plain = lines[len(shipped_models()) :]
     assert "model.safetensors cannot be read; copy the folder again" in cut
@@ -122,10 +122,10 @@ def test_all_about_models(workplace: Path, capsys: pytest.CaptureFixture[str]) -
     folder = Path("runs/deep/er/model")
     text = card_text("runs/deep/er", *describe(folder), count_parameters(folder))
     assert told(capsys, "runs/deep/er") == text
-    both = told(capsys, "puppets-tiny", "runs/deep/er")
-    assert both.startswith("# puppets-tiny\n")
+    both = told(capsys, "robot-tiny", "runs/deep/er")
+    assert both.startswith("# robot-tiny\n")
     assert both.endswith("\n\n" + text)
-    assert "**Not for.** photographs" in both
+    assert "**Not for.** planning" in both
     mixed = told(capsys, "runs/deep/er", "runs/deep")
     assert mixed.startswith(" model ")
     assert str(folder) in mixed

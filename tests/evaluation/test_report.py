@@ -463,7 +463,7 @@ def test_clip_plot_shows_each_clip_sorted() -> None:
 
 def test_plot_draws_names_as_they_are() -> None:
     """Neither as mathematics, nor as elements; long ones on several lines."""
-    names = ["$x^2$ & <b>", "puppets-tiny: pasted on the source by its mask"]
+    names = ["$x^2$ & <b>", "people-tiny: pasted on the source by its mask"]
     text = Page(interval_plot([row(name, "model", psnr=1) for name in names], PSNR, "p")).text
     assert all(name in text for name in names)
 

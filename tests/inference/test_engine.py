@@ -256,7 +256,7 @@ def test_equals_the_plain_model(settings: dict[str, object], shape: tuple[int, i
 
 @pytest.fixture(scope="module")
 def drawn() -> tuple[Tensor, Tensor, Tensor]:
-    """A source, driving frames and a background that puppets-tiny was trained for."""
+    """A source, driving frames and a background: drawn figures."""
     one, other = (
         render_clip(figure_seed=seed, motion_seed=seed, background_seed=seed, frames=9)
         for seed in (1, 2)
@@ -269,20 +269,16 @@ def drawn() -> tuple[Tensor, Tensor, Tensor]:
 
 
 def shipped(*, gate: bool) -> Animator:
-    """puppets-tiny; with gates of random weights, large enough for alphas from 0 to 1."""
-    model = load_model("puppets-tiny")
-    if not gate:
-        return model
-    gated = Animator(model.config.model_copy(update={"gate": True}))
+    """robot-tiny, with gates that open and shut on drawn figures, too, or without."""
+    model = load_model("robot-tiny")
     weights = model.state_dict()
     for network in ("high_res", "background_refiner"):
-        pictures_weight = weights[f"{network}.final.weight"]
-        smooth = noise(1, pictures_weight.shape[1], 1, 1).expand_as(pictures_weight[:1])
-        own = 3 * pictures_weight.std() * smooth
-        weights[f"{network}.final.weight"] = torch.cat([pictures_weight, own])
-        weights[f"{network}.final.bias"] = F.pad(weights[f"{network}.final.bias"], (0, 1))
-    gated.load_state_dict(weights)
-    return gated.eval()
+        for part in (f"{network}.final.weight", f"{network}.final.bias"):
+            weights[part] = weights[part][: 4 if gate else 3].clone()
+            weights[part][3:] *= 3
+    changed = Animator(model.config.model_copy(update={"gate": gate}))
+    changed.load_state_dict(weights)
+    return changed.eval()
 
 
 @pytest.mark.parametrize("gate", [False, True])
@@ -367,7 +363,7 @@ def test_of_a_model_in_another_dtype(dtype: torch.dtype) -> None:
 def test_of_a_model_on_another_device(dtype: torch.dtype) -> None:
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
-    model = load_model("puppets-tiny")
+    model = load_model("robot-tiny")
     seen = pictures(1), pictures(2, seed=2), pictures(1, seed=3)
     wanted = outputs(model, *seen, judge=model)
     engine = fast(model.cuda(), dtype)

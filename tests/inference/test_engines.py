@@ -103,7 +103,7 @@ def test_auto_takes_the_best_dtype(model: Animator) -> None:
 
 def test_folders_and_names(model: Animator, tmp_path: Path) -> None:
     save_model(model, tmp_path / "model")
-    for name in (tmp_path / "model", str(tmp_path / "model"), "puppets-tiny"):
+    for name in (tmp_path / "model", str(tmp_path / "model"), "robot-tiny"):
         engine = open_engine(name, device="cpu")
         assert engine.size == SIZE
         assert engine.batch_frames >= 1

@@ -42,7 +42,7 @@ from maskmotion.models import mask as mask_module
 from maskmotion.models.animator import large
 from maskmotion.synth.puppets import render_clip
 
-MODEL = "robot-tiny"  # it has a gate
+MODEL = "robot-tiny"
 SIZE = 128
 COUNT = 3
 LEAST_PSNR_DB = 45

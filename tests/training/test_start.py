@@ -133,8 +133,9 @@ def test_a_run_starts_there_and_later_goes_on_from_itself(
 def test_m_and_r_alone_leave_the_others_as_they_were(
     settings: Settings, go: Go, start: Path, tmp_path: Path
 ) -> None:
+    """VGG, which would be downloaded, is not asked for."""
     config = alone(settings(motion=ALONE), start)
-    result = go(config, tmp_path / "run")
+    result = go(config, tmp_path / "run", vgg_weights=tmp_path / "none.pth")
     assert (result.reason, result.step) == ("finished", 4 // config.schedule.batch_size)
     made, begun = load_model(tmp_path / "run"), load_model(start)
     for name, _ in made.named_children():

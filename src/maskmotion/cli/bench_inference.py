@@ -31,7 +31,7 @@ def inference(
 ) -> None:
     """Measure frames/s and memory of every form in which models run.
 
-    Example: maskmotion bench inference --model puppets-tiny --rounds 3
+    Example: maskmotion bench inference --model robot-tiny --rounds 3
 
     The forms are plain (the networks as they are written down, in float32), the engine on torch in
     float32 and bfloat16, the exported model on ONNX Runtime and OpenVINO where these are installed,

@@ -17,7 +17,7 @@ def export(
 ) -> None:
     """Write a model as ONNX graphs, with a program that runs them without torch.
 
-    Example: maskmotion export --model puppets-tiny --out exported
+    Example: maskmotion export --model people-tiny --out exported
 
     The folder's README.md tells how to run it, and what each graph takes and gives. `maskmotion
     animate` takes the folder as --model, too.

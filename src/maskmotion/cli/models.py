@@ -29,7 +29,7 @@ WIDE = 100_000  # columns
 def models(*models: str) -> None:
     """List the models at hand, or tell all about one.
 
-    Example: maskmotion models puppets-tiny
+    Example: maskmotion models robot-tiny
 
     Listed are the models that come with maskmotion, those of the Hugging Face hub that were
     downloaded, and those in folders of your own. Of a model, its card is printed: what it learned

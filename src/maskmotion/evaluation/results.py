@@ -56,7 +56,7 @@ class Contender:
     """What is measured: a model in one way of running, a baseline, or an upper bound.
 
     Attributes:
-        name: as the tables show it, such as "puppets-tiny, swapped" or "repeat the source".
+        name: as the tables show it, such as "people-tiny, swapped" or "repeat the source".
         kind: "model" is a network's picture; "baseline" needs none, or does without the part in
             question; "bound" is given truth that no user has.
         about: one sentence.
@@ -125,7 +125,7 @@ class Sheet:
 
     Attributes:
         clip: its name.
-        caption: such as "worst of 30 by LPIPS (0.41), puppets-tiny, animated".
+        caption: such as "worst of 30 by LPIPS (0.41), people-tiny, animated".
         jpeg: the labelled picture.
     """
 

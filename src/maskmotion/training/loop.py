@@ -70,7 +70,7 @@ def train(
         out: the run's folder: config.yaml, log.jsonl, previews/, checkpoints/, model/, and
             tensorboard/ where that package is installed.
         device: where the networks live.
-        vgg_weights: VGG-19 weights; None downloads them.
+        vgg_weights: VGG-19 weights; None downloads them, unless schedule.epochs is 0.
         max_steps: leave when the run has this many steps in all.
         max_time_s: leave after this many seconds of this call.
         watcher: told of progress, and in words of what goes wrong.
@@ -93,11 +93,13 @@ def train(
         check_shares(config, world)
         watcher = watcher if watcher and world.first else Watcher()
         start = _start(config, folder) if world.first else None
-        with world.one_by_one():  # the first one downloads
-            vgg = load_vgg(config.loss.vgg_layers, vgg_weights)
-        loss = PerceptualLoss(vgg, config.loss)
-        loss.to(device)
-        channels_last(loss)
+        loss = None
+        if config.schedule.epochs > 0:
+            with world.one_by_one():  # the first one downloads
+                vgg = load_vgg(config.loss.vgg_layers, vgg_weights)
+            loss = PerceptualLoss(vgg, config.loss)
+            loss.to(device)
+            channels_last(loss)
         if world.first:
             stack.enter_context(folder.held(config))
         with world.one_by_one():
@@ -149,7 +151,7 @@ def train(
                 _settle_sign(state, watcher)
             batch, waited_s = next(batches)
             samples = _prepared(batch, state, device)
-            if epoch < 0:
+            if epoch < 0 or loss is None:
                 losses = mask_step(state, samples)
             else:
                 losses = train_step(state, samples, loss, epoch=epoch)
