@@ -175,6 +175,13 @@ def test_people_256_is_people_at_the_next_size() -> None:
     assert (large.loss, large.motion.truth, large.start) == (people.loss, True, "people-tiny")
 
 
+def test_painting_by_refined_masks_needs_a_refiner_that_learns() -> None:
+    settings = {"motion": {"refined": 0.5}, "schedule": {"refiner_epoch": 0}}
+    assert validate(settings, "test").motion.refined == 0.5
+    with pytest.raises(ConfigError, match=r"motion\.refined needs schedule\.refiner_epoch=0"):
+        validate(settings | {"schedule": {"refiner_epoch": 1}}, "test")
+
+
 @pytest.mark.parametrize("lacks", [{"start": None}, {"motion": {"weight": 1}}])
 def test_m_and_r_alone_need_the_other_networks(lacks: dict[str, object]) -> None:
     whole = {
@@ -191,6 +198,7 @@ def test_robots_are_tinys_networks_on_another_schedule() -> None:
     robot, tiny = (validate(load_preset(name), name) for name in ("robot", "tiny"))
     assert (robot.model, robot.data, robot.loss) == (tiny.model, tiny.data, tiny.loss)
     assert not robot.motion.truth
+    assert robot.start == "people-tiny"
 
 
 def test_plus_is_the_papers_networks_with_what_tiny_has() -> None:

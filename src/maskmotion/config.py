@@ -117,6 +117,13 @@ class MotionConfig(_Settings):
         False,
         description="of clips with a true alpha, m and r learn it, instead of what moves",
     )
+    refined: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of the samples on which l, h and the background networks see r's mask, "
+        "as in animation, and not m's",
+    )
 
 
 class ScheduleConfig(_Settings):
@@ -198,6 +205,12 @@ class TrainConfig(_Settings):
                 f"loss.window must be at least {least / self.model.image_size:g} with these "
                 "loss.scales and loss.vgg_layers"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _refined_masks_are_learned(self) -> "TrainConfig":
+        if self.motion.refined > 0 and self.schedule.refiner_epoch > 0:
+            raise ValueError("motion.refined needs schedule.refiner_epoch=0, or motion.refined=0")
         return self
 
     @model_validator(mode="after")

@@ -94,13 +94,15 @@ def test_training_forward_is_the_reconstruction_without_the_refiner() -> None:
 
 
 def test_of_twins_the_refined_mask_is_painted() -> None:
-    """As in animation at scale 1; of others the driving mask is."""
+    """As in animation at scale 1; where it is not asked for the driving mask is."""
     model = tiny_animator()
     source, driving = pictures(2, seed=1), pictures(2, seed=2)
     draws = Draws(torch.Generator().manual_seed(0))
     twinned = torch.tensor([True, False])
     with torch.no_grad():
-        forward = model.training_forward(source, driving, perturbation=draws, twinned=twinned)
+        forward = model.training_forward(
+            source, driving, perturbation=draws, twinned=twinned, by_refined=twinned
+        )
         plain, _, _ = stepped(model)
         state = model.encode_source(source)
         animated, same = model.animate(state, driving, scale=1), model.reconstruct(state, driving)
@@ -112,6 +114,25 @@ def test_of_twins_the_refined_mask_is_painted() -> None:
     torch.testing.assert_close(forward.target_mask[1], same.driving_mask[1])
 
 
+def test_l_and_h_paint_by_the_refined_mask_where_asked() -> None:
+    """P deforms all masks alike; r's gradients come from its own loss alone."""
+    model = tiny_animator()
+    asked = torch.tensor([True, False])
+    with torch.no_grad():
+        plain, source, driving = stepped(model)
+    draws = Draws(torch.Generator().manual_seed(0))
+    forward = model.training_forward(source, driving, perturbation=draws, by_refined=asked)
+    for name in ("perturbed_mask", "refined_mask", "driving_mask"):
+        torch.testing.assert_close(getattr(forward, name), getattr(plain, name))
+    torch.testing.assert_close(forward.target_mask[0], plain.refined_mask[0])
+    torch.testing.assert_close(forward.target_mask[1], plain.driving_mask[1])
+    with torch.no_grad():
+        painted = model.paint(model.encode_source(source), forward.target_mask)
+    torch.testing.assert_close(forward.high_res, painted.high_res)
+    assert (painted.low_res[0] - plain.low_res[0]).abs().max() > 1e-3
+    assert "refiner" not in reached(model, forward.low_res.sum())
+
+
 def test_twins_bring_m_no_gradient() -> None:
     model = tiny_animator().train()
     forward = model.training_forward(
@@ -120,6 +141,7 @@ def test_twins_bring_m_no_gradient() -> None:
         perturbation=Draws(torch.Generator().manual_seed(0)),
         mask_gradients=False,
         twinned=torch.tensor([True, True]),
+        by_refined=torch.tensor([True, True]),
     )
     assert reached(model, forward.low_res.sum()) == {"low_res"}
     assert reached(model, forward.refined_mask.sum()) == {"refiner"}
@@ -316,13 +338,13 @@ def test_encode_source_keeps_the_masks_of_its_picture(model: Animator) -> None:
         torch.testing.assert_close(getattr(state, field.name), getattr(wanted, field.name))
 
 
-def test_of_twins_the_background_networks_see_the_refined_mask() -> None:
+def test_background_networks_see_the_mask_that_was_painted_by() -> None:
     model = tiny_animator(mask_input="soft")
     source, driving, target = (pictures(2, seed=seed) for seed in range(3))
     draws = Draws(torch.Generator().manual_seed(0))
     with torch.no_grad():
         forward = model.training_forward(
-            source, driving, perturbation=draws, twinned=torch.tensor([True, False])
+            source, driving, perturbation=draws, by_refined=torch.tensor([True, False])
         )
         swap = model.background_training_forward(source, forward.source_mask, target, forward)
         background = BackgroundState(source, small(source), forward.source_mask)

@@ -125,6 +125,25 @@ def test_a_twin_drives_and_the_target_stays() -> None:
         assert torch.equal(refiner_target(sample, mask), refiner_target(plain, mask))
 
 
+def test_a_share_is_painted_by_refined_masks() -> None:
+    """Twins always are; nothing else of a sample changes."""
+    plain = prepare(with_twins((True, False)), TrainConfig(), 0, CPU)
+    assert plain.by_refined.tolist() == [True, False]
+    assert prepare(with_alpha((True, True)), TrainConfig(), 0, CPU).by_refined is None
+    drawn = []
+    for step in range(100):
+        settings = TrainConfig.model_validate(
+            {"motion": {"weight": 1, "refined": 0.4}, "schedule": {"refiner_epoch": 0}}
+        )
+        sample = prepare(with_twins((True, False)), settings, step, CPU)
+        assert sample.by_refined[0]
+        drawn.append(float(sample.by_refined[1]))
+        if step == 0:
+            for name in ("source", "driving", "target"):
+                assert torch.equal(getattr(sample, name), getattr(plain, name))
+    assert 0.25 < sum(drawn) / 100 < 0.55
+
+
 def test_r_learns_the_target_from_its_twin() -> None:
     """The driver's square stands left of where the target's is to be; only twins tell of it."""
     config = TrainConfig.model_validate(

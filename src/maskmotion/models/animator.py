@@ -316,6 +316,7 @@ class Animator(nn.Module):
         perturbation: Draws | None,
         mask_gradients: bool = True,
         twinned: Tensor | None = None,
+        by_refined: Tensor | None = None,
     ) -> TrainingForward:
         """Steps 1 to 4 of docs/method.md's training step.
 
@@ -324,8 +325,9 @@ class Animator(nn.Module):
             driving: (B, 3, H, W) RGB in [0, 1], another frame of the same clip, or a twin's.
             perturbation: random numbers for P; None leaves the refiner out.
             mask_gradients: let l's gradients reach m, as in the paper.
-            twinned: (B,) bool, where driving shows another who moves as the source is to move: l
-                and h paint by the refined mask there, as in animation at scale 1.
+            twinned: (B,) bool, where driving shows another who moves as the source is to move; P
+                only cleans the mask there, as in animation at scale 1.
+            by_refined: (B,) bool, where l and h paint by the refined mask, as in animation.
         """
         source_logits = self.mask_generator.logits(source)
         driving_logits = self.mask_generator.logits(driving)
@@ -340,8 +342,8 @@ class Animator(nn.Module):
             perturbed, refined = self.refine_in_training(
                 state.small, source_mask, driving_mask, perturbation, twinned
             )
-        if twinned is not None and refined is not None:
-            driven = torch.where(twinned[:, None, None, None], refined.detach(), driven)
+        if by_refined is not None and refined is not None:
+            driven = torch.where(by_refined[:, None, None, None], refined.detach(), driven)
         painting = self.paint(state, driven)
         return TrainingForward(
             source_logits,

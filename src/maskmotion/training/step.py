@@ -45,7 +45,8 @@ class Sample:
     known (B,) says so, else the soft motion target. still (B,) marks where it holds, and
     still_mean is how many such samples the whole batch has for each of its shares. target_alpha
     (B, 1, S, S) is target's, zero where it is not known; it, known and scenes are None where alpha
-    is not learned, twinned where no twins were asked for.
+    is not learned, twinned where no twins were asked for. by_refined (B,) marks the samples that l,
+    h and the background networks paint by r's mask, the twinned ones among them; None where none.
     """
 
     source: Tensor
@@ -59,6 +60,7 @@ class Sample:
     target_alpha: Tensor | None = None
     scenes: Scenes | None = None
     twinned: Tensor | None = None
+    by_refined: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,10 @@ def prepare(
         scene = apply_jitter(others[2], of_scene)
         used = known & (draws.uniform(len(source)) < config.data.other_scenes)
         scenes = Scenes(scene, torch.lerp(scene, target, others[1]), used)
+    by_refined = twinned
+    if config.motion.refined > 0:
+        drawn = draws.uniform(len(source)) < config.motion.refined
+        by_refined = drawn if twinned is None else drawn | twinned
     return Sample(
         source=_laid_out(apply_jitter(source, of_source)),
         driving=_laid_out(apply_jitter(driver, of_driving)),
@@ -124,6 +130,7 @@ def prepare(
         target_alpha=others[1] if alpha else None,
         scenes=scenes,
         twinned=twinned,
+        by_refined=by_refined,
     )
 
 
@@ -225,6 +232,7 @@ def _backward_main(
             perturbation=_perturbation(state, sample) if refines else None,
             mask_gradients=not config.motion.only,
             twinned=sample.twinned,
+            by_refined=sample.by_refined,
         )
         losses = {
             "low_res": seen.distance(forward.low_res),
