@@ -163,9 +163,10 @@ def add_detail(
     opened = _opened(share, square, *picture.shape[:2])
     sharp = picture.copy()
     if opened is not None:
-        inside = sharp[opened.place]
-        added = opened.scaled(share / np.float32(FULL))[..., None] * detail[opened.place]
-        inside[...] = np.rint(inside + added).clip(0, FULL)
+        inside, lost = (np.moveaxis(x[opened.place], -1, 0) for x in (sharp, detail))
+        shown = opened.scaled(share / np.float32(FULL))
+        for plane, part in zip(inside, lost, strict=True):
+            plane[...] = np.rint(plane + shown * part).clip(0, FULL)
     return sharp
 
 
