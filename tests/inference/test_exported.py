@@ -76,14 +76,14 @@ finally:
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shipped model, exported as a user does it."""
-    folder = tmp_path_factory.mktemp("exported") / "puppets"
+    folder = tmp_path_factory.mktemp("exported") / "arms"
     assert cli.main(["export", "--model", MODEL, "--out", str(folder)]) == 0
     return folder
 
 
 @pytest.fixture(scope="module")
 def drawn() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A source, driving frames and a background that the model was trained for."""
+    """A source, driving frames and a background: drawn figures."""
     one, other = (
         render_clip(figure_seed=seed, motion_seed=seed, background_seed=seed, frames=9)
         for seed in (1, 2)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from clips import corners, moving, write_clip
 from hypothesis import given
 from hypothesis import strategies as st
@@ -278,7 +279,11 @@ def test_interrupts_wait_for_the_thread(times: int) -> None:
 
 @pytest.fixture(scope="module")
 def model() -> Animator:
-    return tiny_animator(image_size=SIZE, gate=True)
+    """Which takes nearly all for foreground, so that a swap keeps some of the source."""
+    animator = tiny_animator(image_size=SIZE, gate=True)
+    with torch.no_grad():
+        animator.mask_generator.final.bias += 0.3
+    return animator
 
 
 @pytest.fixture(scope="module")
@@ -325,6 +330,7 @@ def one_after_the_other(
                 np.stack([cut(frame.image, driving, SIZE) for frame in batch]),
                 np.stack([seen(scene) for scene in scenes]) if moving else None,
             )
+            assert painted.kept.any() == (background is not None)
             detail = lost_detail(source, cut(source, middle, SIZE), middle)
             for frame, gate, kept, scene in zip(
                 painted.frames, painted.gates, painted.kept, scenes, strict=True

@@ -4,6 +4,7 @@ from math import ceil
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image
@@ -229,6 +230,20 @@ def test_a_share_of_the_detail_is_added(side: int, share: int, colour: int) -> N
     wanted = (colour + share / 255 * detail).clip(0, 255)
     assert np.abs(sharp - wanted).max() <= 0.51
     assert (canvas == colour).all()
+
+
+@pytest.mark.parametrize("side", [20, 70, 256])
+def test_never_more_than_all_of_the_detail_is_added(side: int) -> None:
+    """Nor less than none: scaling an edge of the share overshoots."""
+    share = np.zeros((32, 32), np.uint8)
+    share[8:20, 8:20] = 255
+    canvas, detail = np.full((side, side, 3), 100, np.uint8), np.full((side, side, 3), 100, "int16")
+    sharp = add_detail(canvas, detail, share, Square(0, 0, side))
+    assert (sharp.min(), sharp.max()) == (100, 200)
+    parts = (torch.from_numpy(x).float() / 255 for x in (canvas, detail, share[..., None]))
+    batch = [x.permute(2, 0, 1)[None] for x in parts]
+    found = tensors.add_detail(*batch, Square(0, 0, side)) * 255
+    assert (found.min().round(), found.max().round()) == (100, 200)
 
 
 @pytest.mark.parametrize("fit", ["crop", "letterbox", "20,10,30,40"])

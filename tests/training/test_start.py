@@ -95,7 +95,7 @@ def test_a_model_that_cannot_be_started_with_is_refused_before_all_else(
     config = starting(settings(), start)
     if fault == "width":
         config = starting(settings(model={"width": 0.125}), start)
-        words = r"take its own with --set model\.width=0\.0625$"
+        words = r"take its own with --set model\.width=0\.0625, or begin .* --set start=null$"
     elif fault == "weights":
         (start / "model.safetensors").unlink()
         words = "copy the whole model folder"

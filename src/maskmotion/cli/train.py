@@ -58,7 +58,7 @@ def train(
         max_time: leave after this time, such as 90s, 9m or 2h.
         seed: decides initial weights, sample order and augmentation; left out, the preset's or 0.
         vgg_weights: VGG-19 weights of the perceptual loss (.pth or .safetensors); left out, they
-            are downloaded once.
+            are downloaded once, unless only m and r train.
         device: auto, cpu, cuda or mps.
     """
     settings = override(load_preset(preset), set_ or [])

@@ -98,7 +98,8 @@ def add_detail(picture: Tensor, detail: Tensor, share: Tensor, square: Square) -
     """
     inside, seen = meeting(square, *picture.shape[-2:])
     sharp = picture.clone()
-    added = _scaled(share, square.side)[..., *seen] * detail[..., *inside]
+    shown = _scaled(share, square.side).clamp(0, 1)[..., *seen]  # bicubic scaling overshoots
+    added = shown * detail[..., *inside]
     sharp[..., *inside] = (sharp[..., *inside] + added).clamp(0, 1)
     return sharp
 

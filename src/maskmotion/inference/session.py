@@ -57,7 +57,8 @@ class AnimationSession:
         driving_fit: the same for driving frames.
         keep_size: return the source's own size and aspect, with the animated square put back,
             instead of the square: with a gate only what changed, see `maskmotion.media.fit.lay`,
-            and before a new background all of what did not change, see `add_detail` there.
+            and before a new background the inside of the figure gets back its detail where it did
+            not change, see `add_detail` there.
         scale: of the driver's mask about its centre, for a driver of another size than the source;
             None takes the model's.
         dtype: torch.float32, or torch.bfloat16 for speed where the processor has it.
@@ -96,10 +97,11 @@ class AnimationSession:
         self.keep_size = keep_size
         self.scale = scale
         self.dtype = dtype
-        self.canvas = self.whole = self._batched(source, 1)
+        self.canvas = self._batched(source, 1)
         self.square = square_of(fit, *self.canvas.shape[-2:])
         with self._inference():
-            self.source = model.encode_source(cut(self.whole, self.square, self.size))
+            self.source = model.encode_source(cut(self.canvas, self.square, self.size))
+        self._whole = self.canvas if keep_size else None
         self.background: BackgroundState | None = None
         if background is not None:
             self.canvas, self.background = self._encode_background(self._batched(background, 1))
@@ -151,7 +153,7 @@ class AnimationSession:
                 gate = (swap or animation).gate.float()
                 frames = lay(canvas, still, frames, gate, self.square)
                 alpha = paste(torch.zeros_like(canvas[:1, :1]), alpha, self.square)
-                if swap:
+                if self._detail is not None and kept.any():
                     frames = add_detail(frames, self._detail, kept, self.square)
         return Animated(frames, alpha, kept, animation, swap)
 
@@ -162,8 +164,10 @@ class AnimationSession:
         return (1 - animation.gate.float()) * swap.gate.float() * alpha * inside
 
     @cached_property
-    def _detail(self) -> Tensor:
-        return lost_detail(self.whole, self.source.source, self.square)
+    def _detail(self) -> Tensor | None:
+        if self._whole is None or self.square.side == self.size:
+            return None
+        return lost_detail(self._whole, self.source.source, self.square)
 
     def _encode_background(self, picture: Tensor) -> tuple[Tensor, BackgroundState]:
         """What the animated square is put into, and the background as the networks take it.

@@ -305,7 +305,7 @@ class _Place:
                 scene = driven.scene or still
                 gate = painted.gates[index]
                 frame = lay(scene.picture, scene.square, frame, gate, self.square)
-                if painted.kept[index].any():
+                if self.square.side != self.size and painted.kept[index].any():
                     frame = add_detail(frame, self._detail, painted.kept[index], self.square)
                 if alpha is not None:
                     alpha = paste(np.zeros(frame.shape[:2], np.uint8), alpha, self.square)

@@ -164,7 +164,7 @@ def add_detail(
     sharp = picture.copy()
     if opened is not None:
         inside, lost = (np.moveaxis(x[opened.place], -1, 0) for x in (sharp, detail))
-        shown = opened.scaled(share / np.float32(FULL))
+        shown = opened.scaled(share / np.float32(FULL)).clip(0, 1)  # bicubic scaling overshoots
         for plane, part in zip(inside, lost, strict=True):
             plane[...] = np.rint(plane + shown * part).clip(0, FULL)
     return sharp

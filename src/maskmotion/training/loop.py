@@ -151,7 +151,7 @@ def train(
                 _settle_sign(state, watcher)
             batch, waited_s = next(batches)
             samples = _prepared(batch, state, device)
-            if epoch < 0 or loss is None:
+            if epoch < 0 or loss is None:  # without epochs there is no loss, nor a step for it
                 losses = mask_step(state, samples)
             else:
                 losses = train_step(state, samples, loss, epoch=epoch)
@@ -243,7 +243,8 @@ def _start(config: TrainConfig, folder: RunFolder) -> Animator | None:
     if theirs != ours:
         raise ConfigError(
             f"no network of {config.start} has the shapes of this run's: its model.width is "
-            f"{theirs:g}, this run's {ours:g}; take its own with --set model.width={theirs:g}"
+            f"{theirs:g}, this run's {ours:g}; take its own with --set model.width={theirs:g}, or "
+            "begin from nothing with --set start=null"
         )
     if config.schedule.epochs == 0:
         with torch.device("meta"):
