@@ -182,6 +182,13 @@ def test_painting_by_refined_masks_needs_a_refiner_that_learns() -> None:
         validate(settings | {"schedule": {"refiner_epoch": 1}}, "test")
 
 
+def test_zoom_is_for_m_and_r_alone() -> None:
+    motion = {"weight": 1, "zoom": 2, "alone_samples": 32}
+    assert validate({"motion": motion}, "test").motion.zoom == 2
+    with pytest.raises(ConfigError, match=r"motion\.zoom.*set motion\.alone_samples"):
+        validate({"motion": motion | {"alone_samples": 0}}, "test")
+
+
 @pytest.mark.parametrize("lacks", [{"start": None}, {"motion": {"weight": 1}}])
 def test_m_and_r_alone_need_the_other_networks(lacks: dict[str, object]) -> None:
     whole = {

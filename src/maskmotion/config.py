@@ -110,6 +110,12 @@ class MotionConfig(_Settings):
     alone_samples: int = Field(
         0, ge=0, description="samples at the start on which m and r train alone, cheaply"
     )
+    zoom: float = Field(
+        1.0,
+        ge=1,
+        le=4,
+        description="while m and r train alone, half of the samples are enlarged by up to this",
+    )
     only: bool = Field(
         False, description="m learns from motion alone: l's gradients do not reach it"
     )
@@ -185,6 +191,10 @@ class TrainConfig(_Settings):
         if motion.weight == 0 and (motion.only or motion.alone_samples or motion.truth):
             raise ValueError(
                 "motion.only, motion.truth and motion.alone_samples need a motion.weight above 0"
+            )
+        if motion.zoom > 1 and not motion.alone_samples:
+            raise ValueError(
+                "motion.zoom enlarges what m and r see alone: set motion.alone_samples above 0"
             )
         return self
 

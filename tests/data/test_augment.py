@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maskmotion.data.augment import LUMA, apply_jitter, jitter_matrix, random_flip
+from maskmotion.data.augment import LUMA, apply_jitter, jitter_matrix, random_flip, random_zoom
 from maskmotion.models.draws import Draws
 
 seeds = st.integers(0, 2**31)
@@ -136,3 +136,49 @@ def test_half_of_the_samples_are_flipped() -> None:
     ramp = torch.arange(4.0).expand(1000, 1, 1, 4)
     (out,) = random_flip((ramp,), drawn())
     assert 450 < (out[..., 0] == 3).sum() < 550
+
+
+def places(batch: int, height: int, width: int) -> torch.Tensor:
+    """Pictures that say where each of their pixels' middles is: x and y in px, (B, 2, H, W)."""
+    y, x = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
+    return torch.stack([x, y]).expand(batch, -1, -1, -1)
+
+
+@given(seeds, st.floats(1, 4))
+def test_zoom_cuts_a_window_of_the_same_shape_alike_from_all(seed: int, limit: float) -> None:
+    height, width = 12, 16
+    where = places(64, height, width)
+    seen, other = random_zoom((where, -where[:, :1]), limit, drawn(seed))
+    torch.testing.assert_close(other, -seen[:, :1], atol=1e-4, rtol=0)
+    inner = seen[:, :, 3:-3, 3:-3]  # pixels at an edge may take the picture's border
+    steps_x, steps_y = inner[:, 0].diff(dim=2), inner[:, 1].diff(dim=1)
+    factor = 1 / steps_x[:, :1, :1]
+    assert (factor >= 1 - 1e-4).all()
+    assert (factor <= limit + 1e-3).all()
+    torch.testing.assert_close(steps_x, (1 / factor).expand_as(steps_x), atol=1e-4, rtol=0)
+    torch.testing.assert_close(steps_y, (1 / factor).expand_as(steps_y), atol=1e-4, rtol=0)
+    for axis, side in enumerate((width, height)):
+        middle = seen[:, axis].mean((1, 2))
+        reach = side / 2 * (1 - 1 / factor[:, 0, 0])
+        assert ((middle - side / 2).abs() <= reach + 0.02 * side).all()
+
+
+def test_half_of_the_samples_are_enlarged_up_to_the_limit_and_anywhere() -> None:
+    where = places(4000, 8, 8)
+    (seen,) = random_zoom((where,), 2.0, drawn())
+    factor = 1 / (seen[:, 0, 4, 4] - seen[:, 0, 4, 3])
+    kept = (seen == where).flatten(1).all(1)
+    assert 0.46 < kept.float().mean() < 0.54
+    assert factor.max() > 1.98
+    assert abs(float(factor[~kept].log2().mean()) - 0.5) < 0.03  # evenly in the logarithm
+    left = seen[:, 0].mean((1, 2)) - 4
+    assert abs(float(left.mean())) < 0.05
+    assert left.max() > 1.8
+    assert left.min() < -1.8
+
+
+def test_no_zoom_changes_nothing() -> None:
+    a, b = pictures(0), pictures(1)[:, :1]
+    near_a, near_b = random_zoom((a, b), 1.0, drawn())
+    assert torch.equal(near_a, a)
+    assert torch.equal(near_b, b)

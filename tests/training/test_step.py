@@ -68,6 +68,21 @@ def test_alpha_is_turned_as_its_frame_and_stands_for_motion_where_it_is_known() 
     assert turned == {True, False}
 
 
+def test_only_while_m_and_r_train_alone_is_anything_enlarged() -> None:
+    motion = {"weight": 1, "alone_samples": 8, "zoom": 3}
+    plain = TrainConfig.model_validate({"data": {"jitter": 0}, "schedule": {"batch_size": 2}})
+    near = TrainConfig.model_validate({**plain.model_dump(), "motion": motion})
+    enlarged = []
+    for step in range(8):
+        sample = prepare(with_alpha((True, True)), near, step, CPU)
+        as_ever = prepare(with_alpha((True, True)), plain, step, CPU)
+        enlarged.append(not torch.equal(sample.source, as_ever.source))
+        for found, picture in zip(sample.motion, (sample.source, sample.driving), strict=True):
+            torch.testing.assert_close(found[:, 0], picture[:, 0], atol=1e-5, rtol=0)
+    assert any(enlarged[:4])
+    assert not any(enlarged[4:])
+
+
 def test_alpha_of_a_shared_batch_is_that_of_the_whole() -> None:
     frames = with_alpha((False, True), still=(False, False))
     whole = prepare(frames, TrainConfig(), 3, CPU)

@@ -8,6 +8,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from maskmotion.models.draws import Draws
 
@@ -18,6 +19,33 @@ def random_flip(pictures: tuple[Tensor, ...], draws: Draws) -> tuple[Tensor, ...
     """Mirror half of the samples, each alike in all pictures; (B, C, H, W) kept."""
     flip = draws.uniform(len(pictures[0]), 1, 1, 1) < 0.5
     return tuple(torch.where(flip, p.flip(-1), p) for p in pictures)
+
+
+def random_zoom(pictures: tuple[Tensor, ...], limit: float, draws: Draws) -> tuple[Tensor, ...]:
+    """Enlarge half of the samples as if the camera stood nearer, each alike in all pictures.
+
+    Args:
+        pictures: (B, C, H, W) each, of the same B, H and W.
+        limit: factors lie between 1 and this, evenly in their logarithm; at least 1.
+        draws: random numbers; of the enlarged window's place, too, which lies inside the picture.
+    Returns:
+        The pictures, shapes kept.
+    """
+    draw = draws.uniform(len(pictures[0]), 3)
+    factor = limit ** (2 * draw[:, 0] - 1).clamp(min=0)
+    chosen = factor > 1
+    if not chosen.any():
+        return pictures
+    size = 1 / factor[chosen]  # of the window, in sides of the picture
+    centre = (2 * draw[chosen, 1:] - 1) * (1 - size[:, None])  # in [-1, 1], as grid_sample counts
+    frame = torch.eye(2, device=draws.device) * size[:, None, None]
+    window = torch.cat([frame, centre[:, :, None]], dim=2)
+    stacked = torch.cat(pictures, dim=1)
+    old = stacked[chosen]
+    grid = F.affine_grid(window, list(old.shape), align_corners=False)
+    # Rounding may put a window's edge a hair outside; the border's colour goes on there.
+    stacked[chosen] = F.grid_sample(old, grid, padding_mode="border", align_corners=False)
+    return stacked.split([picture.shape[1] for picture in pictures], dim=1)
 
 
 def jitter_matrix(batch: int, strength: float, draws: Draws) -> Tensor:

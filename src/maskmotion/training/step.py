@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from maskmotion.config import TrainConfig
-from maskmotion.data.augment import apply_jitter, jitter_matrix, random_flip
+from maskmotion.data.augment import apply_jitter, jitter_matrix, random_flip, random_zoom
 from maskmotion.data.motion import motion_target
 from maskmotion.data.pairs import Batch
 from maskmotion.models.animator import TrainingForward, small
@@ -81,7 +81,7 @@ def prepare(
 ) -> Sample:
     """Augment a share of a batch on the device; random numbers are a function of (seed, step).
 
-    Source: docs/method.md, Data flow: jitter of each frame, horizontal flip.
+    Source: docs/method.md, Data flow: jitter of each frame, horizontal flip; Near and far.
     """
     draws = Draws(generator_for(device, config.seed, "augment", step), share)
     alpha, twins = batch.alpha, batch.twins
@@ -89,7 +89,10 @@ def prepare(
     stored += [alpha.source, alpha.driving, alpha.scene] if alpha else []
     stored += [twins.driving, twins.alpha] if twins else []
     pictures = tuple(x.to(device, non_blocking=True).float() / 255 for x in stored)
-    source, driving, median, *others = random_flip(pictures, draws)
+    pictures = random_flip(pictures, draws)
+    if config.motion.zoom > 1 and step < alone_steps(config):
+        pictures = random_zoom(pictures, config.motion.zoom, draws)
+    source, driving, median, *others = pictures
     motion = motion_target(source, median), motion_target(driving, median)
     known = alpha.known.to(device) if alpha else None
     if known is not None:
