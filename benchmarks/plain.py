@@ -61,7 +61,7 @@ class PlainTrainer:
         if config.motion.only:
             seen, driven = source_mask.detach(), driving_mask.detach()
         state = SourceState(sample.source, small(sample.source), seen, large(seen))
-        low_res, high_res, _ = model.paint(state, driven)
+        low_res, high_res, *_ = model.paint(state, driven)
         losses = {
             "low_res": self.perceptual(low_res, sample.target),
             "high_res": self.perceptual(high_res, sample.target),

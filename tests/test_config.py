@@ -182,6 +182,14 @@ def test_painting_by_refined_masks_needs_a_refiner_that_learns() -> None:
         validate(settings | {"schedule": {"refiner_epoch": 1}}, "test")
 
 
+def test_fixed_masks_must_come_from_somewhere() -> None:
+    with pytest.raises(ConfigError, match=r"motion\.fixed keeps m and r as they are: start with"):
+        validate({"motion": {"fixed": True}}, "x")
+    assert validate({"motion": {"fixed": True}, "start": "people-tiny"}, "x").motion.fixed
+    alone = {"fixed": True, "alone_samples": 1, "weight": 1}
+    assert validate({"motion": alone}, "x").motion.fixed
+
+
 def test_zoom_is_for_m_and_r_alone() -> None:
     motion = {"weight": 1, "zoom": 2, "alone_samples": 32}
     assert validate({"motion": motion}, "test").motion.zoom == 2

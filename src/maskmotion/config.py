@@ -41,6 +41,11 @@ class ModelConfig(_Settings):
         description="h and BGRefine also paint how much of their picture is used; the rest is the "
         "source, or the new background, unchanged",
     )
+    warp: bool = Field(
+        False,
+        description="a further network, w, warps the source, and h takes from that what it need "
+        "not paint anew",
+    )
 
 
 class DataConfig(_Settings):
@@ -123,6 +128,10 @@ class MotionConfig(_Settings):
         False,
         description="of clips with a true alpha, m and r learn it, instead of what moves",
     )
+    fixed: bool = Field(
+        False,
+        description="in whole steps m and r stay as the start or motion.alone_samples made them",
+    )
     refined: float = Field(
         0.0,
         ge=0,
@@ -195,6 +204,15 @@ class TrainConfig(_Settings):
         if motion.zoom > 1 and not motion.alone_samples:
             raise ValueError(
                 "motion.zoom enlarges what m and r see alone: set motion.alone_samples above 0"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _fixed_masks_are_there(self) -> "TrainConfig":
+        if self.motion.fixed and self.start is None and not self.motion.alone_samples:
+            raise ValueError(
+                "motion.fixed keeps m and r as they are: start with a model that has them (--from "
+                "MODEL), or set motion.alone_samples above 0"
             )
         return self
 

@@ -46,6 +46,7 @@ from maskmotion.models.blocks import (
     SameBlock,
     UpBlock,
 )
+from maskmotion.models.warp import Warper
 from maskmotion.synth.puppets import render_clip
 
 EXACT = 1e-4
@@ -72,6 +73,9 @@ def trained(module: Module, seed: int = 0) -> Module:
             deviation = part.weight[0].numel() ** -0.5
             part.weight.data.normal_(0, deviation, generator=generator)
             part.bias.data.normal_(0, 0.2, generator=generator)
+    for part in module.modules():
+        if isinstance(part, Warper):  # so that pixels are fetched from inside the picture
+            part.final.weight.data *= 0.03
     return module.eval().requires_grad_(False)
 
 
@@ -233,6 +237,8 @@ SETTINGS: list[dict[str, object]] = [
     {"background_networks": False},
     {"gate": True},
     {"gate": True, "width": 1 / 8, "mask_skips": True, "mask_input": "soft"},
+    {"warp": True},
+    {"warp": True, "gate": True, "width": 1 / 8, "padded_masks": True},
 ]
 
 

@@ -40,6 +40,7 @@ VARIANTS: list[tuple[dict[str, object], list[str]]] = [
     ({"padded_masks": True, "mask_skips": True}, ["mask", "refine"]),
     ({"gate": True, "mask_input": "none"}, ["high_res", *BACKGROUND]),
     ({"mask_input": "soft"}, BACKGROUND[:2]),
+    ({"warp": True, "gate": True}, ["warp", "high_res"]),
 ]
 
 
@@ -146,7 +147,8 @@ def test_a_scale_of_one_is_exact() -> None:
 
 def test_the_readme_tells_of_every_graph() -> None:
     for backgrounds in (False, True):
-        config = tiny_animator(image_size=SIZE, background_networks=backgrounds).config
+        settings = {"background_networks": backgrounds, "warp": not backgrounds}
+        config = tiny_animator(image_size=SIZE, **settings).config
         stages = stages_of(config)
         text = readme(config, stages, {"licence": "CC0"})
         assert "- licence: CC0" in text

@@ -225,6 +225,26 @@ def test_an_export_is_replaced_and_what_else_lies_there_stays(
             paint()
 
 
+@pytest.mark.slow
+def test_a_warped_source_is_exported_too(
+    tmp_path: Path, drawn: tuple[np.ndarray, np.ndarray, np.ndarray]
+) -> None:
+    source, driving, scene = drawn
+    settings = {"image_size": SIZE, "warp": True, "gate": True, "padded_masks": True}
+    model = tiny_animator(**settings)
+    assert model.warper is not None
+    model.warper.final.weight.data *= 0.03
+    export_model(model, tmp_path / "out", {})
+    found, wanted = (
+        engine.painter(source, background=scene).paint(driving)
+        for engine in (open_exported(tmp_path / "out"), torch_engine(model, "float32"))
+    )
+    for name in ("frames", "alphas", "gates", "kept"):
+        assert apart(getattr(found, name), getattr(wanted, name)) <= 1, name
+    export_model(tiny_animator(image_size=SIZE), tmp_path / "out", {})
+    assert not (tmp_path / "out" / "warp.onnx").exists()
+
+
 def write_config(folder: Path, **changes: object) -> None:
     facts = {
         "exported": EXPORT_VERSION,

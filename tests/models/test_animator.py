@@ -200,7 +200,7 @@ def test_animate_perturbs_refines_and_paints(model: Animator) -> None:
     torch.testing.assert_close(animation.driving_mask, mask)
     torch.testing.assert_close(animation.perturbed_mask, perturbed)
     torch.testing.assert_close(animation.refined_mask, refined)
-    low_res, high_res, _ = model.paint(state, refined)
+    low_res, high_res, *_ = model.paint(state, refined)
     torch.testing.assert_close(animation.low_res, low_res)
     torch.testing.assert_close(animation.high_res, high_res)
     torch.testing.assert_close(model(source, driving), high_res)

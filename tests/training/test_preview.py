@@ -23,6 +23,13 @@ def animator(**settings: object) -> Animator:
 
 @pytest.mark.parametrize("background", [True, False])
 @pytest.mark.parametrize("training", [True, False])
+def test_a_warped_source_is_shown() -> None:
+    model = Animator(ModelConfig(width=1 / 16, image_size=128, warp=True))
+    frames = [torch.rand(2, 3, 128, 128) for _ in range(3)]
+    columns = preview_columns(model, *frames, seed=0)
+    assert columns["warped"].shape == columns["source warped"].shape == (2, 3, 128, 128)
+
+
 def test_columns_and_a_model_left_as_it_was(background: bool, training: bool) -> None:
     model = animator(background_networks=background).train(training)
     before = {key: value.clone() for key, value in model.state_dict().items()}

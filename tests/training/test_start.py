@@ -81,6 +81,23 @@ def test_networks_of_other_shapes_are_new(
         assert_same(weights(state.model, name), weights(wanted, name))
 
 
+@pytest.mark.parametrize("gate", [False, True])
+def test_h_goes_on_where_a_warper_is_new(settings: Settings, tmp_path: Path, gate: bool) -> None:
+    """Of its old inputs it makes what it made; half of that shows, and half the source."""
+    old = TrainingState(settings(seed=9, model={"gate": gate}), CPU).model
+    state = TrainingState(settings(model={"gate": gate, "warp": True}), CPU)
+    assert state.take_over(old) == ["warper"]
+    generator = torch.Generator().manual_seed(0)
+    seen = [torch.rand(2, n, SIDE, SIDE, generator=generator) for n in (3, 1, 3, 1, 3)]
+    with torch.no_grad():
+        wanted = old.eval().high_res(*seen[:4])
+        found = state.model.eval().high_res(*seen)
+    torch.testing.assert_close(found[:, :-1], wanted)
+    assert (found[:, -1] == 0.5).all()
+    other = TrainingState(settings(model={"gate": not gate, "warp": True}), CPU)
+    assert {"warper", "high_res"} <= set(other.take_over(old))
+
+
 def test_a_model_without_background_networks(settings: Settings, tmp_path: Path) -> None:
     without = settings(model={"background_networks": False}, seed=9)
     save_model(TrainingState(without, CPU).model, tmp_path / "start")

@@ -234,6 +234,43 @@ def test_other_scenes_change_the_background_networks_alone() -> None:
     assert {name.split(".")[0] for name in changed} == {"background_base", "background_refiner"}
 
 
+@pytest.mark.parametrize("average", [0, 0.9])
+def test_fixed_masks_stay_and_all_else_learns(average: float) -> None:
+    config = TrainConfig.model_validate(
+        {
+            "start": "elsewhere",
+            "model": {"width": 1 / 16, "image_size": 128, "warp": True, "gate": True},
+            "motion": {"weight": 1, "truth": True, "fixed": True},
+            "schedule": {
+                "batch_size": 2,
+                "background_epoch": 0,
+                "refiner_epoch": 0,
+                "average": average,
+            },
+        }
+    )
+    loss = PerceptualLoss(VGG19((1,)), LossConfig(vgg_layers=(1,), scales=(8,)))
+    state = TrainingState(config, CPU)
+    state.model.train()
+    if state.average is not None:  # as m and r alone leave it
+        for parameter in state.average.mask_generator.parameters():
+            parameter.data.mul_(1.01)
+    before = {name: x.clone() for name, x in state.result.state_dict().items()}
+    for step in range(2):
+        state.step = step
+        sample = prepare(with_alpha((True, True)), config, step, CPU)
+        numbers = train_step(state, [sample], loss, epoch=0)
+    assert "motion" not in numbers
+    assert "refiner" not in numbers
+    assert numbers["warped"] > 0
+    for model in (state.model, state.result):
+        same = {k for k, x in model.state_dict().items() if torch.equal(x, before[k])}
+        kept = {k for k in before if k.split(".")[0] in ("mask_generator", "refiner")}
+        assert kept <= same
+        for name in ("low_res", "warper", "high_res", "background_base", "background_refiner"):
+            assert f"{name}.final.weight" not in same
+
+
 @pytest.mark.parametrize("window", [1, 0.5])
 def test_each_step_compares_another_window(window: float) -> None:
     config = TrainConfig.model_validate(

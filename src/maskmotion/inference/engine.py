@@ -22,6 +22,7 @@ from maskmotion.models.blocks import ResidualBlock, UpBlock
 from maskmotion.models.generator import HourglassBody, ResidualBody
 from maskmotion.models.mask import MaskGenerator
 from maskmotion.models.refine import MaskRefiner
+from maskmotion.models.warp import Warper
 
 
 def fast(model: Animator, dtype: torch.dtype = torch.float32) -> Animator:
@@ -72,7 +73,7 @@ def best_dtype(device: torch.device) -> torch.dtype:
 
 def _quicken(network: nn.Module, dtype: torch.dtype) -> None:
     """Replace the blocks of a network by their fast forms."""
-    if isinstance(network, MaskGenerator | MaskRefiner):
+    if isinstance(network, MaskGenerator | MaskRefiner | Warper):
         dtype = torch.float32
     ups: nn.Sequential | nn.ModuleList
     if isinstance(network, MaskGenerator):
@@ -86,7 +87,7 @@ def _quicken(network: nn.Module, dtype: torch.dtype) -> None:
         network.add_module("bottleneck", nn.Sequential(*residuals))
         network.add_module("up_blocks", FastUps(ups, dtype))
     else:
-        assert isinstance(network, MaskGenerator | MaskRefiner | HourglassBody)
+        assert isinstance(network, MaskGenerator | MaskRefiner | Warper | HourglassBody)
         ups = network.hourglass.up_blocks
         network.add_module("hourglass", FastHourglass(network.hourglass, dtype))
     channels = all_of(UpBlock, ups)[-1].conv.out_channels

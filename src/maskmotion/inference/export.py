@@ -24,6 +24,7 @@ from maskmotion.inference.exported import (
     CONFIG_NAME,
     EXPORT_VERSION,
     STAGES,
+    WARP_STAGE,
     is_exported,
 )
 from maskmotion.inference.graph_blocks import use_graph_blocks
@@ -32,6 +33,7 @@ from maskmotion.models.animator import Animator, large, small
 from maskmotion.models.background import composition, composition_channels
 from maskmotion.models.gate import laid_over
 from maskmotion.models.mask import MASK_REDUCTION
+from maskmotion.models.warp import mixed, warp
 
 TORCH_FREE = (
     "errors.py",
@@ -117,11 +119,25 @@ def _low_res(
     return (model.low_res(small_source, source_mask, refined_mask),)
 
 
+def _warp(
+    model: Animator, source: Tensor, small_source: Tensor, source_mask: Tensor, refined_mask: Tensor
+) -> tuple[Tensor, ...]:
+    assert model.warper is not None
+    return (warp(source, model.warper(small_source, source_mask, refined_mask)),)
+
+
 def _high_res(
-    model: Animator, source: Tensor, source_mask: Tensor, low_res: Tensor, refined_mask: Tensor
+    model: Animator,
+    source: Tensor,
+    source_mask: Tensor,
+    low_res: Tensor,
+    refined_mask: Tensor,
+    warped: Tensor | None = None,
 ) -> tuple[Tensor, ...]:
     alpha = large(refined_mask)
-    painted = model.high_res(source, large(source_mask), low_res, alpha)
+    painted = model.high_res(source, large(source_mask), low_res, alpha, warped)
+    if warped is not None:
+        painted = mixed(painted, warped)
     return *laid_over(painted, source), alpha
 
 
@@ -156,6 +172,7 @@ def _background_refine(
 
 def stages_of(config: ModelConfig) -> list[Stage]:
     """The stages of a model, in the order in which they run."""
+    warped = {"warped": PICTURE} if config.warp else {}
     stages = [
         Stage(
             "mask",
@@ -182,13 +199,25 @@ def stages_of(config: ModelConfig) -> list[Stage]:
             {"low_res": PICTURE},
             _low_res,
         ),
+        *[
+            Stage(
+                "warp",
+                "w, and the source as it warps it",
+                "warper",
+                {"source": PICTURE.still, "small_source": SMALL.still, "source_mask": MASK.still}
+                | {"refined_mask": MASK},
+                warped,
+                _warp,
+            )
+        ][: len(warped)],
         Stage(
             "high_res",
             "h; high_res is the result where there is no new background, gate how much of it was "
             "painted (the rest is source), alpha the mask enlarged",
             "high_res",
             {"source": PICTURE.still, "source_mask": MASK.still, "low_res": PICTURE}
-            | {"refined_mask": MASK},
+            | {"refined_mask": MASK}
+            | warped,
             {"high_res": PICTURE, "gate": ALPHA, "alpha": ALPHA},
             _high_res,
         ),
@@ -299,7 +328,7 @@ def export_model(model: Animator, folder: Path, about: Mapping[str, object]) -> 
 
 def _move(beside: Path, folder: Path) -> None:
     """Put a new export in the place of an old one; what else lies there stays."""
-    graphs = (f"{name}.onnx" for name in STAGES + BACKGROUND_STAGES)
+    graphs = (f"{name}.onnx" for name in (*STAGES, WARP_STAGE, *BACKGROUND_STAGES))
     for name in (CONFIG_NAME, README_NAME, PROGRAM_NAME, PACKAGE_NAME, *graphs):
         remove(folder / name)
     # The configuration comes last: it makes the folder an export.
@@ -335,6 +364,7 @@ def _facts(config: ModelConfig, about: Mapping[str, object]) -> str:
         "size": config.image_size,
         "animation_scale": config.animation_scale,
         "background_networks": config.background_networks,
+        "warp": config.warp,
         "about": dict(about),
     }
     return json.dumps(facts, indent=1) + "\n"

@@ -18,12 +18,14 @@ CONFIG_NAME = "config.json"
 EXPORT_VERSION = 2
 MASK_REDUCTION = 4  # a mask has a quarter of its picture's size
 STAGES = ("mask", "refine", "low_res", "high_res")
+WARP_STAGE = "warp"
 BACKGROUND_STAGES = ("background_compose", "background_base", "background_refine")
 EXACT_STAGES = (
     "mask",
     "refine",
+    "warp",
     "background_compose",
-)  # thresholds magnify what a reduced precision loses
+)  # thresholds magnify what a reduced precision loses, and so do places of pixels
 
 Runtime = Literal["onnx", "openvino"]
 
@@ -42,12 +44,13 @@ class ExportedConfig:
     """What config.json tells.
 
     size: side of the networks' squares, px. animation_scale: of the driving mask in P.
-    background_networks: whether there are BGBase and BGRefine.
+    background_networks: whether there are BGBase and BGRefine. warp: whether there is w.
     """
 
     size: int
     animation_scale: float
     background_networks: bool
+    warp: bool = False
 
 
 def is_exported(folder: str | Path) -> bool:
@@ -74,7 +77,10 @@ def read_config(folder: str | Path) -> ExportedConfig:
         )
     try:
         config = ExportedConfig(
-            int(facts["size"]), float(facts["animation_scale"]), bool(facts["background_networks"])
+            int(facts["size"]),
+            float(facts["animation_scale"]),
+            bool(facts["background_networks"]),
+            bool(facts.get("warp", False)),
         )
         if config.size < 1 or not 0 < config.animation_scale <= 2:
             raise ValueError
@@ -116,7 +122,8 @@ def open_exported(
     if dtype not in get_args(Precision):
         raise InputError(f"dtype is one of {', '.join(get_args(Precision))}, not {dtype!r}")
     config = read_config(folder)
-    names = STAGES + BACKGROUND_STAGES * config.background_networks
+    names = [*STAGES, *(WARP_STAGE,) * config.warp]
+    names += BACKGROUND_STAGES * config.background_networks
     paths = {name: Path(folder) / f"{name}.onnx" for name in names}
     for path in paths.values():
         if not path.is_file():
@@ -304,12 +311,22 @@ class ExportedPainter:
             source_mask=source.mask,
             refined_mask=refined_mask,
         )["low_res"]
+        warped: Mapping[str, np.ndarray] = {}
+        if self._config.warp:
+            warped = self._run(
+                WARP_STAGE,
+                source=source.picture,
+                small_source=source.small,
+                source_mask=source.mask,
+                refined_mask=refined_mask,
+            )
         high = self._run(
             "high_res",
             source=source.picture,
             source_mask=source.mask,
             low_res=low_res,
             refined_mask=refined_mask,
+            **warped,
         )
         high_res, alpha, gate = high["high_res"], high["alpha"], high["gate"]
         kept = np.zeros_like(gate)

@@ -1,1 +1,1 @@
-"""The six networks and their data flow. No files, devices or arguments here."""
+"""The networks and their data flow. No files, devices or arguments here."""

@@ -16,6 +16,7 @@ from maskmotion.models.generator import HighResGenerator, LowResGenerator
 from maskmotion.models.mask import MASK_REDUCTION, MaskGenerator
 from maskmotion.models.perturb import perturb_for_animation, perturb_for_training
 from maskmotion.models.refine import MaskRefiner
+from maskmotion.models.warp import Warper, mixed, warp
 
 SIZE_STEP = 128  # masks have a quarter of the size, hourglasses halve them five times
 
@@ -49,26 +50,29 @@ class Painting(NamedTuple):
     """low_res and high_res (B, 3, H, W).
 
     gate (B, 1, H, W): how much of high_res h painted; the rest is the source. 1 without a gate.
+    warped (B, 3, H, W): the source as w warps it; the source itself in models without w.
     """
 
     low_res: Tensor
     high_res: Tensor
     gate: Tensor
+    warped: Tensor
 
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """driving_mask (B, 1, H/4, W/4); low_res, high_res and gate as in Painting."""
+    """driving_mask (B, 1, H/4, W/4); low_res, high_res, gate and warped as in Painting."""
 
     driving_mask: Tensor
     low_res: Tensor
     high_res: Tensor
     gate: Tensor
+    warped: Tensor
 
 
 @dataclass(frozen=True)
 class Animation:
-    """Masks (B, 1, H/4, W/4); low_res, high_res and gate as in Painting."""
+    """Masks (B, 1, H/4, W/4); low_res, high_res, gate and warped as in Painting."""
 
     driving_mask: Tensor
     perturbed_mask: Tensor
@@ -76,6 +80,7 @@ class Animation:
     low_res: Tensor
     high_res: Tensor
     gate: Tensor
+    warped: Tensor
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,8 @@ class Swap:
 
 @dataclass(frozen=True)
 class TrainingForward:
-    """Outputs of a training step; logits are m's before sigmoid and zero padding, gate is h's.
+    """Outputs of a training step; logits are m's before sigmoid and zero padding, gate is h's,
+    warped w's.
 
     target_mask is the one that l and h painted by. The refiner's outputs are None before its epoch.
     """
@@ -106,6 +112,7 @@ class TrainingForward:
     low_res: Tensor
     high_res: Tensor
     gate: Tensor
+    warped: Tensor
     perturbed_mask: Tensor | None
     refined_mask: Tensor | None
 
@@ -144,12 +151,13 @@ def check_fits(first: Tensor, picture: Tensor) -> None:
 
 
 class Animator(nn.Module):
-    """The six networks and the paths between them.
+    """The six networks, or seven, and the paths between them.
 
     Args:
         config: width, threshold and variants of the networks.
 
-    `background_base` and `background_refiner` are None where config.background_networks is False.
+    `background_base` and `background_refiner` are None where config.background_networks is False,
+    and so is `warper` where config.warp is.
     Source: Perturbed Masks, section 3; background-swap extension; docs/method.md.
     """
 
@@ -162,7 +170,8 @@ class Animator(nn.Module):
         )
         self.refiner = MaskRefiner(width, skips=config.mask_skips)
         self.low_res = LowResGenerator(width)
-        self.high_res = HighResGenerator(width, gate=config.gate)
+        self.warper = Warper(width) if config.warp else None
+        self.high_res = HighResGenerator(width, gate=config.gate, warp=config.warp)
         self.background_base: BackgroundBase | None = None
         self.background_refiner: BackgroundRefiner | None = None
         if config.background_networks:
@@ -184,9 +193,9 @@ class Animator(nn.Module):
         return SourceState(source, small(source), mask, large(mask))
 
     def paint(self, state: SourceState, mask: Tensor) -> Painting:
-        """l and h: paint the source in the mask's pose.
+        """l, w and h: paint the source in the mask's pose.
 
-        Gradients of high_res and gate reach neither l nor the masks.
+        Gradients of high_res, gate and warped reach neither l nor the masks.
 
         Args:
             state: source, batch 1 or B.
@@ -194,10 +203,13 @@ class Animator(nn.Module):
         """
         state = _expand_source(state, len(mask))
         low_res = self.low_res(state.small, state.mask, mask)
-        painted = self.high_res(
-            state.source, state.large_mask.detach(), low_res.detach(), large(mask.detach())
-        )
-        return Painting(low_res, *laid_over(painted, state.source))
+        seen = state.source, state.large_mask.detach(), low_res.detach(), large(mask.detach())
+        if self.warper is None:
+            painting = laid_over(self.high_res(*seen), state.source)
+            return Painting(low_res, *painting, state.source)
+        warped = warp(state.source, self.warper(state.small, state.mask.detach(), mask.detach()))
+        painted = mixed(self.high_res(*seen, warped), warped)
+        return Painting(low_res, *laid_over(painted, state.source), warped)
 
     def refine_in_training(
         self,
@@ -317,6 +329,7 @@ class Animator(nn.Module):
         mask_gradients: bool = True,
         twinned: Tensor | None = None,
         by_refined: Tensor | None = None,
+        fixed_masks: bool = False,
     ) -> TrainingForward:
         """Steps 1 to 4 of docs/method.md's training step.
 
@@ -328,20 +341,23 @@ class Animator(nn.Module):
             twinned: (B,) bool, where driving shows another who moves as the source is to move; P
                 only cleans the mask there, as in animation at scale 1.
             by_refined: (B,) bool, where l and h paint by the refined mask, as in animation.
+            fixed_masks: neither m nor r gets any gradient.
         """
-        source_logits = self.mask_generator.logits(source)
-        driving_logits = self.mask_generator.logits(driving)
-        source_mask = self.mask_generator.mask(source_logits)
-        driving_mask = self.mask_generator.mask(driving_logits)
+        reduced = small(source)
+        perturbed = refined = None
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not fixed_masks):
+            source_logits = self.mask_generator.logits(source)
+            driving_logits = self.mask_generator.logits(driving)
+            source_mask = self.mask_generator.mask(source_logits)
+            driving_mask = self.mask_generator.mask(driving_logits)
+            if perturbation is not None:
+                perturbed, refined = self.refine_in_training(
+                    reduced, source_mask, driving_mask, perturbation, twinned
+                )
         seen, driven = source_mask, driving_mask
         if not mask_gradients:
             seen, driven = source_mask.detach(), driving_mask.detach()
-        state = SourceState(source, small(source), seen, large(seen))
-        perturbed = refined = None
-        if perturbation is not None:
-            perturbed, refined = self.refine_in_training(
-                state.small, source_mask, driving_mask, perturbation, twinned
-            )
+        state = SourceState(source, reduced, seen, large(seen))
         if by_refined is not None and refined is not None:
             driven = torch.where(by_refined[:, None, None, None], refined.detach(), driven)
         painting = self.paint(state, driven)

@@ -84,7 +84,7 @@ class BackgroundRefiner(HourglassBody):
     def __init__(
         self, width: float = 1.0, mask_input: MaskInput = "binary", *, gate: bool = False
     ) -> None:
-        super().__init__(composition_channels(mask_input) + 3, width, gate=gate)
+        super().__init__(composition_channels(mask_input) + 3, width, more=int(gate))
 
     def forward(self, composed: Tensor, base: Tensor) -> Tensor:
         """Compose X's background and Y's foreground at full resolution.

@@ -1,4 +1,4 @@
-"""The building blocks that all six networks share (docs/method.md, section Blocks).
+"""The building blocks that all networks share (docs/method.md, section Blocks).
 
 Attribute names (`conv`, `norm`, `down_blocks`, `up_blocks`, ...) are the ones of released
 checkpoints, so that conversion only renames prefixes.

@@ -35,16 +35,16 @@ class HourglassBody(nn.Module):
     Args:
         in_channels: channels of the input.
         width: multiplier on all channel counts.
-        gate: paint a fourth channel, see `maskmotion.models.gate`.
+        more: channels that are painted besides RGB, see `maskmotion.models.gate` and `.warp`.
     """
 
-    def __init__(self, in_channels: int, width: float, *, gate: bool = False) -> None:
+    def __init__(self, in_channels: int, width: float, *, more: int = 0) -> None:
         super().__init__()
         self.hourglass = Hourglass(in_channels, scaled(64, width), scaled(1024, width), skips=True)
-        self.final = nn.Conv2d(self.hourglass.out_channels, 4 if gate else 3, 7, padding=3)
+        self.final = nn.Conv2d(self.hourglass.out_channels, 3 + more, 7, padding=3)
 
     def paint(self, x: Tensor) -> Tensor:
-        """(B, in_channels, H, W) -> (B, 3, H, W) RGB, or 4 with a gate, in [0, 1], float32."""
+        """(B, in_channels, H, W) -> (B, 3 + more, H, W), RGB first, in [0, 1], float32."""
         return torch.sigmoid(self.final(self.hourglass(x)).float())
 
 
@@ -78,15 +78,24 @@ class HighResGenerator(HourglassBody):
 
     Args:
         width: multiplier on all channel counts; 1 is the paper (37.6 M parameters).
-        gate: paint a fourth channel, how much of the picture is used; False is the paper.
+        gate: paint one channel more, how much of the picture is used; False is the paper.
+        warp: see the warped source, too, and paint another channel, how much of the picture is not
+            taken from it; False is the paper.
 
     Source: Perturbed Masks, section 3; docs/method.md h.
     """
 
-    def __init__(self, width: float = 1.0, *, gate: bool = False) -> None:
-        super().__init__(8, width, gate=gate)
+    def __init__(self, width: float = 1.0, *, gate: bool = False, warp: bool = False) -> None:
+        super().__init__(11 if warp else 8, width, more=gate + warp)
 
-    def forward(self, source: Tensor, source_mask: Tensor, low_res: Tensor, mask: Tensor) -> Tensor:
+    def forward(
+        self,
+        source: Tensor,
+        source_mask: Tensor,
+        low_res: Tensor,
+        mask: Tensor,
+        warped: Tensor | None = None,
+    ) -> Tensor:
         """Paint the source in the pose of the mask at full resolution.
 
         Args:
@@ -94,7 +103,10 @@ class HighResGenerator(HourglassBody):
             source_mask: (B, 1, H, W) in [0, 1], enlarged.
             low_res: (B, 3, H, W) output of l.
             mask: (B, 1, H, W) in [0, 1], enlarged.
+            warped: (B, 3, H, W), the source as w warps it; where h was built with warp.
         Returns:
-            (B, 3, H, W) RGB in [0, 1]; with a gate (B, 4, H, W), for `laid_over`.
+            (B, 3, H, W) RGB in [0, 1]; with a gate (B, 4, H, W), for `laid_over`; with warp one
+            channel more, for `mixed`.
         """
-        return self.paint(torch.cat([source, source_mask, low_res, mask], dim=1))
+        seen = [source, source_mask, low_res, mask] + ([] if warped is None else [warped])
+        return self.paint(torch.cat(seen, dim=1))

@@ -147,7 +147,8 @@ def train(
         stop.saves = True
         while state.step < last:
             epoch = (state.step - alone) // sampler.steps_per_epoch
-            if state.step == alone + config.schedule.refiner_epoch * sampler.steps_per_epoch:
+            settled = alone + config.schedule.refiner_epoch * sampler.steps_per_epoch
+            if state.step == settled and not config.motion.fixed:
                 _settle_sign(state, watcher)
             batch, waited_s = next(batches)
             samples = _prepared(batch, state, device)

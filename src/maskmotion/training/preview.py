@@ -44,8 +44,10 @@ def preview_columns(
         "perturbed": large(perturbed),
         "refined": large(refined),
         "low-res": same.low_res,
-        "high-res": same.high_res,
     }
+    if model.warper is not None:
+        columns["warped"] = same.warped
+    columns["high-res"] = same.high_res
     if model.background_base is not None:
         scene = model.encode_background(source, same_class=True)
         swap = model.swap_background(driving, same.driving_mask, scene)
@@ -53,6 +55,7 @@ def preview_columns(
     columns |= {
         "other driving": other,
         "its refined mask": large(moved.refined_mask),
+        **({"source warped": moved.warped} if model.warper is not None else {}),
         "animated": moved.high_res,
     }
     if model.background_base is not None:

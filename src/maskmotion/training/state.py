@@ -44,8 +44,10 @@ def initialise(model: Animator, config: TrainConfig) -> None:
             for module in network.modules():
                 if isinstance(module, nn.Conv2d | nn.BatchNorm2d):
                     module.reset_parameters()
-    if config.motion.weight > 0:
-        for parameter in model.mask_generator.final.parameters():
+    zero = [model.mask_generator.final] if config.motion.weight > 0 else []
+    zero += [model.warper.final] if model.warper is not None else []
+    for module in zero:
+        for parameter in module.parameters():
             nn.init.zeros_(parameter)
 
 
@@ -98,6 +100,8 @@ class TrainingState:
     def take_over(self, model: Animator) -> list[str]:
         """Go on with another model's networks, each where its shapes are this one's.
 
+        An h that knows nothing of a warped source goes on as one that does.
+
         Returns:
             Names of the networks that stay as they are.
         """
@@ -105,6 +109,10 @@ class TrainingState:
         for name, network in self.model.named_children():
             if name not in missing:
                 network.load_state_dict(model.get_submodule(name).state_dict())
+        ours, theirs = self.model.config, model.config
+        if ours == theirs.model_copy(update={"warp": True, "image_size": ours.image_size}):
+            widen(self.model.high_res, model.high_res)
+            missing = [name for name in missing if name != "high_res"]
         if self.average is not None:
             self.average.load_state_dict(self.model.state_dict())
         return missing
@@ -150,6 +158,13 @@ class TrainingState:
             kept = min(self.config.schedule.average, count / (count + 9))
             ours, theirs = _numbers(network), _numbers(means[name])
             torch._foreach_lerp_(theirs, ours, 1 - kept)
+
+    def hold_masks(self) -> None:
+        """Have m and r stay as they would be saved, their BatchNorm statistics too."""
+        for name in ("mask_generator", "refiner"):
+            network = self.model.get_submodule(name)
+            network.load_state_dict(self.result.get_submodule(name).state_dict())
+            network.eval()
 
     def flip_masks(self) -> None:
         """Turn the masks' sign: negate m's last convolution and its optimiser moments."""
@@ -243,6 +258,18 @@ def unlike(model: Animator, other: Animator) -> list[str]:
         for name, network in model.named_children()
         if name not in theirs or _shapes(network) != _shapes(theirs[name])
     ]
+
+
+def widen(network: nn.Module, old: nn.Module) -> None:
+    """Give a network the weights of one with fewer channels at both its ends, and zeros for the
+    others."""
+    state = network.state_dict()
+    for name, value in old.state_dict().items():
+        if state[name].shape == value.shape:
+            state[name].copy_(value)
+        else:
+            state[name].zero_()
+            state[name][tuple(slice(n) for n in value.shape)].copy_(value)
 
 
 def _shapes(network: nn.Module) -> dict[str, torch.Size]:

@@ -12,7 +12,7 @@ from maskmotion.config import TrainConfig
 from maskmotion.data.augment import apply_jitter, jitter_matrix, random_flip, random_zoom
 from maskmotion.data.motion import motion_target
 from maskmotion.data.pairs import Batch
-from maskmotion.models.animator import TrainingForward, small
+from maskmotion.models.animator import TrainingForward, large, small
 from maskmotion.models.draws import WHOLE, Draws, Share
 from maskmotion.models.mask import MASK_REDUCTION
 from maskmotion.training.losses import PerceptualLoss, motion_loss, reduced_target
@@ -182,6 +182,8 @@ def train_step(
     Source: docs/method.md, Data flow, steps 1 to 6.
     """
     state.begin(epoch)
+    if state.config.motion.fixed:
+        state.hold_masks()
     swaps = state.background is not None and epoch >= state.config.schedule.background_epoch
     refines = epoch >= state.config.schedule.refiner_epoch
     found = []
@@ -236,15 +238,20 @@ def _backward_main(
             mask_gradients=not config.motion.only,
             twinned=sample.twinned,
             by_refined=sample.by_refined,
+            fixed_masks=config.motion.fixed,
         )
         losses = {
             "low_res": seen.distance(forward.low_res),
             "high_res": seen.distance(forward.high_res),
         }
-        if forward.refined_mask is not None:
+        if config.model.warp:
+            # Only the figure: nothing that is warped shows what was hidden behind it.
+            shown = torch.lerp(sample.target, forward.warped, large(forward.target_mask.detach()))
+            losses["warped"] = seen.distance(shown)
+        if forward.refined_mask is not None and not config.motion.fixed:
             wanted = refiner_target(sample, forward.driving_mask)
             losses["refiner"] = refiner_loss(config, forward.refined_mask, wanted)
-        if config.motion.weight > 0:
+        if config.motion.weight > 0 and not config.motion.fixed:
             losses["motion"] = weighted_motion_loss(
                 config, sample, forward.source_logits, forward.driving_logits
             )
