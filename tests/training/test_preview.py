@@ -21,8 +21,6 @@ def animator(**settings: object) -> Animator:
     return Animator(ModelConfig.model_validate({"width": 0.0625, "image_size": 128} | settings))
 
 
-@pytest.mark.parametrize("background", [True, False])
-@pytest.mark.parametrize("training", [True, False])
 def test_a_warped_source_is_shown() -> None:
     model = Animator(ModelConfig(width=1 / 16, image_size=128, warp=True))
     frames = [torch.rand(2, 3, 128, 128) for _ in range(3)]
@@ -30,6 +28,8 @@ def test_a_warped_source_is_shown() -> None:
     assert columns["warped"].shape == columns["source warped"].shape == (2, 3, 128, 128)
 
 
+@pytest.mark.parametrize("background", [True, False])
+@pytest.mark.parametrize("training", [True, False])
 def test_columns_and_a_model_left_as_it_was(background: bool, training: bool) -> None:
     model = animator(background_networks=background).train(training)
     before = {key: value.clone() for key, value in model.state_dict().items()}
