@@ -106,6 +106,11 @@ class LossConfig(_Settings):
         "compares all of it",
     )
     refiner: float = Field(100.0, ge=0, description="weight of the refiner's L1")
+    own: float = Field(
+        10.0,
+        ge=0,
+        description="weight of what h paints of the figure and does not take from the warped source",
+    )
 
 
 class MotionConfig(_Settings):

@@ -51,9 +51,10 @@ def test_h_says_where_the_warped_source_shows(gate: bool) -> None:
     others = [pictures(2, SIDE, SIDE, seed=3)[:, :1]] * gate
     own = pictures(2, SIDE, SIDE, seed=4)[:, :1]
     for share, wanted in ((torch.zeros_like(own), warped), (torch.ones_like(own), painted)):
-        found = mixed(torch.cat([painted, *others, share], dim=1), warped)
+        found, told = mixed(torch.cat([painted, *others, share], dim=1), warped)
+        assert torch.equal(told, share)
         torch.testing.assert_close(found, torch.cat([wanted, *others], dim=1))
-    found = mixed(torch.cat([painted, *others, own], dim=1), warped)
+    found, _ = mixed(torch.cat([painted, *others, own], dim=1), warped)
     alpha = stretched(own)
     torch.testing.assert_close(found[:, :3], alpha * painted + (1 - alpha) * warped)
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from maskmotion.config import LossConfig, TrainConfig
 from maskmotion.data.pairs import Alpha, Batch, Twins
+from maskmotion.models.animator import large
 from maskmotion.models.draws import Share
 from maskmotion.training import step as training_step
 from maskmotion.training.losses import PerceptualLoss
@@ -232,6 +233,32 @@ def test_other_scenes_change_the_background_networks_alone() -> None:
         weights.append(state.model.state_dict())
     changed = {name for name, one in weights[0].items() if not torch.equal(one, weights[1][name])}
     assert {name.split(".")[0] for name in changed} == {"background_base", "background_refiner"}
+
+
+def test_painting_the_figure_anew_has_its_price() -> None:
+    """What is not taken from the warped source is counted inside the figure, and grows less."""
+    loss = PerceptualLoss(VGG19((1,)), LossConfig(vgg_layers=(1,), scales=(8,)))
+    found = {}
+    for price in (0, 1000):
+        config = TrainConfig.model_validate(
+            {
+                "model": {"width": 1 / 16, "image_size": 128, "warp": True},
+                "loss": {"own": price},
+                "schedule": {"batch_size": 2, "learning_rate": 2e-3},
+            }
+        )
+        state = TrainingState(config, CPU)
+        sample = prepare(batch(), config, 0, CPU)
+        first = train_step(state, [sample], loss, epoch=0)["own"]
+        for step in range(1, 12):
+            state.step = step
+            train_step(state, [sample], loss, epoch=0)
+        with torch.no_grad():
+            forward = state.model.training_forward(sample.source, sample.driving, perturbation=None)
+        figure = large(forward.target_mask)
+        found[price] = float((figure * forward.own).sum() / figure.sum())
+        assert first == pytest.approx(price * 0.25, rel=0.3)  # half a mask, half of it painted
+    assert found[1000] < 0.7 * found[0]
 
 
 @pytest.mark.parametrize("average", [0, 0.9])

@@ -137,7 +137,7 @@ def _high_res(
     alpha = large(refined_mask)
     painted = model.high_res(source, large(source_mask), low_res, alpha, warped)
     if warped is not None:
-        painted = mixed(painted, warped)
+        painted, _ = mixed(painted, warped)
     return *laid_over(painted, source), alpha
 
 

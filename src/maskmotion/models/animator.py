@@ -51,28 +51,31 @@ class Painting(NamedTuple):
 
     gate (B, 1, H, W): how much of high_res h painted; the rest is the source. 1 without a gate.
     warped (B, 3, H, W): the source as w warps it; the source itself in models without w.
+    own (B, 1, H, W): how much of what h painted it did not take from warped; 1 without w.
     """
 
     low_res: Tensor
     high_res: Tensor
     gate: Tensor
     warped: Tensor
+    own: Tensor
 
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """driving_mask (B, 1, H/4, W/4); low_res, high_res, gate and warped as in Painting."""
+    """driving_mask (B, 1, H/4, W/4); the others as in Painting."""
 
     driving_mask: Tensor
     low_res: Tensor
     high_res: Tensor
     gate: Tensor
     warped: Tensor
+    own: Tensor
 
 
 @dataclass(frozen=True)
 class Animation:
-    """Masks (B, 1, H/4, W/4); low_res, high_res, gate and warped as in Painting."""
+    """Masks (B, 1, H/4, W/4); the others as in Painting."""
 
     driving_mask: Tensor
     perturbed_mask: Tensor
@@ -81,6 +84,7 @@ class Animation:
     high_res: Tensor
     gate: Tensor
     warped: Tensor
+    own: Tensor
 
 
 @dataclass(frozen=True)
@@ -98,8 +102,8 @@ class Swap:
 
 @dataclass(frozen=True)
 class TrainingForward:
-    """Outputs of a training step; logits are m's before sigmoid and zero padding, gate is h's,
-    warped w's.
+    """Outputs of a training step; logits are m's before sigmoid and zero padding;
+    gate, warped and own are as in Painting.
 
     target_mask is the one that l and h painted by. The refiner's outputs are None before its epoch.
     """
@@ -113,6 +117,7 @@ class TrainingForward:
     high_res: Tensor
     gate: Tensor
     warped: Tensor
+    own: Tensor
     perturbed_mask: Tensor | None
     refined_mask: Tensor | None
 
@@ -205,11 +210,11 @@ class Animator(nn.Module):
         low_res = self.low_res(state.small, state.mask, mask)
         seen = state.source, state.large_mask.detach(), low_res.detach(), large(mask.detach())
         if self.warper is None:
-            painting = laid_over(self.high_res(*seen), state.source)
-            return Painting(low_res, *painting, state.source)
+            high_res, gate = laid_over(self.high_res(*seen), state.source)
+            return Painting(low_res, high_res, gate, state.source, torch.ones_like(gate))
         warped = warp(state.source, self.warper(state.small, state.mask.detach(), mask.detach()))
-        painted = mixed(self.high_res(*seen, warped), warped)
-        return Painting(low_res, *laid_over(painted, state.source), warped)
+        painted, own = mixed(self.high_res(*seen, warped), warped)
+        return Painting(low_res, *laid_over(painted, state.source), warped, own)
 
     def refine_in_training(
         self,

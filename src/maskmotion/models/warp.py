@@ -63,7 +63,7 @@ def warp(picture: Tensor, flow: Tensor) -> Tensor:
     return F.grid_sample(picture.float(), grid, padding_mode="border", align_corners=False)
 
 
-def mixed(painted: Tensor, warped: Tensor) -> Tensor:
+def mixed(painted: Tensor, warped: Tensor) -> tuple[Tensor, Tensor]:
     """Put the warped source in where h says so.
 
     Args:
@@ -71,7 +71,9 @@ def mixed(painted: Tensor, warped: Tensor) -> Tensor:
             h painted itself.
         warped: (B, 3, H, W) RGB in [0, 1].
     Returns:
-        (B, C, H, W): RGB and the gate or none, as `laid_over` takes it. Float32.
+        (B, C, H, W): RGB and the gate or none, as `laid_over` takes it; and how much of the
+        picture h painted itself, (B, 1, H, W) in [0, 1]. Float32.
     """
     own = stretched(painted[:, -1:])
-    return torch.cat([torch.lerp(warped, painted[:, :3], own), painted[:, 3:-1]], dim=1)
+    picture = torch.lerp(warped, painted[:, :3], own)
+    return torch.cat([picture, painted[:, 3:-1]], dim=1), own

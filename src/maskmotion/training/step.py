@@ -246,8 +246,9 @@ def _backward_main(
         }
         if config.model.warp:
             # Only the figure: nothing that is warped shows what was hidden behind it.
-            shown = torch.lerp(sample.target, forward.warped, large(forward.target_mask.detach()))
-            losses["warped"] = seen.distance(shown)
+            figure = large(forward.target_mask.detach())
+            losses["warped"] = seen.distance(torch.lerp(sample.target, forward.warped, figure))
+            losses["own"] = config.loss.own * (figure * forward.own).mean()
         if forward.refined_mask is not None and not config.motion.fixed:
             wanted = refiner_target(sample, forward.driving_mask)
             losses["refiner"] = refiner_loss(config, forward.refined_mask, wanted)
