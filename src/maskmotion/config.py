@@ -109,7 +109,8 @@ class LossConfig(_Settings):
     own: float = Field(
         10.0,
         ge=0,
-        description="weight of what h paints of the figure and does not take from the warped source",
+        description="weight of what h paints of the figure instead of taking it from the warped "
+        "source",
     )
 
 
