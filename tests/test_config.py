@@ -170,7 +170,8 @@ def test_people_are_tinys_networks_taught_by_alpha() -> None:
 
 def test_people_256_is_people_at_the_next_size() -> None:
     people, large = (validate(load_preset(name), name) for name in ("people", "people-256"))
-    assert large.model == people.model.model_copy(update={"image_size": 256})
+    assert large.model == people.model.model_copy(update={"image_size": 256, "warp": True})
+    assert large.motion.fixed
     assert large.data == people.data.model_copy(update={"repeats": 1})
     assert (large.loss, large.motion.truth, large.start) == (people.loss, True, "people-tiny")
 

@@ -107,7 +107,7 @@ class LossConfig(_Settings):
     )
     refiner: float = Field(100.0, ge=0, description="weight of the refiner's L1")
     own: float = Field(
-        10.0,
+        40.0,
         ge=0,
         description="weight of what h paints of the figure instead of taking it from the warped "
         "source",

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from maskmotion.models.animator import Animator, large, small
 from maskmotion.models.gate import stretched
-from maskmotion.models.warp import Warper, mixed, warp
+from maskmotion.models.warp import Warper, figure, mixed, warp
 
 SIDE = 32
 
@@ -81,6 +81,29 @@ def test_painting_tells_the_warped_source() -> None:
     plain = tiny_animator()
     state = plain.encode_source(source)
     assert torch.equal(plain.paint(state, mask).warped[0], source[0])
+
+
+@torch.no_grad()
+def test_inside_the_figure_nothing_of_the_source_stays_where_it_was() -> None:
+    model = warping(gate=True)
+    final = model.high_res.final
+    final.weight[-2:], final.bias[-2:] = 0, -9  # type: ignore[index]  # gate and own: closed
+    source = pictures(1, seed=1)
+    state = model.encode_source(source)
+    mask = torch.linspace(0, 1, 32).expand(1, 1, 32, 32).contiguous()
+    painting = model.paint(state, mask)
+    inside = figure(large(mask))
+    assert torch.equal(painting.gate, inside)
+    assert (inside.min(), inside.max()) == (0, 1)
+    torch.testing.assert_close(painting.high_res, torch.lerp(source, painting.warped, inside))
+    assert torch.equal(painting.high_res[..., :60], source[..., :60])
+    assert not inside[..., :60].any()
+
+
+@given(st.floats(0, 1))
+def test_a_figure_is_the_mask_without_its_outline(value: float) -> None:
+    found = figure(torch.full((1, 1, 2, 2), value))
+    torch.testing.assert_close(found, torch.full((1, 1, 2, 2), max(0.0, 2 * value - 1)))
 
 
 def test_the_picture_teaches_w_and_h_alone() -> None:

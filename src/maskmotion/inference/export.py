@@ -33,7 +33,7 @@ from maskmotion.models.animator import Animator, large, small
 from maskmotion.models.background import composition, composition_channels
 from maskmotion.models.gate import laid_over
 from maskmotion.models.mask import MASK_REDUCTION
-from maskmotion.models.warp import mixed, warp
+from maskmotion.models.warp import figure, mixed, warp
 
 TORCH_FREE = (
     "errors.py",
@@ -136,9 +136,10 @@ def _high_res(
 ) -> tuple[Tensor, ...]:
     alpha = large(refined_mask)
     painted = model.high_res(source, large(source_mask), low_res, alpha, warped)
-    if warped is not None:
-        painted, _ = mixed(painted, warped)
-    return *laid_over(painted, source), alpha
+    if warped is None:
+        return *laid_over(painted, source), alpha
+    painted, _ = mixed(painted, warped)
+    return *laid_over(painted, source, figure(alpha)), alpha
 
 
 def _background_compose(

@@ -16,7 +16,7 @@ from maskmotion.models.generator import HighResGenerator, LowResGenerator
 from maskmotion.models.mask import MASK_REDUCTION, MaskGenerator
 from maskmotion.models.perturb import perturb_for_animation, perturb_for_training
 from maskmotion.models.refine import MaskRefiner
-from maskmotion.models.warp import Warper, mixed, warp
+from maskmotion.models.warp import Warper, figure, mixed, warp
 
 SIZE_STEP = 128  # masks have a quarter of the size, hourglasses halve them five times
 
@@ -208,13 +208,14 @@ class Animator(nn.Module):
         """
         state = _expand_source(state, len(mask))
         low_res = self.low_res(state.small, state.mask, mask)
-        seen = state.source, state.large_mask.detach(), low_res.detach(), large(mask.detach())
+        pose = large(mask.detach())
+        seen = state.source, state.large_mask.detach(), low_res.detach(), pose
         if self.warper is None:
             high_res, gate = laid_over(self.high_res(*seen), state.source)
             return Painting(low_res, high_res, gate, state.source, torch.ones_like(gate))
         warped = warp(state.source, self.warper(state.small, state.mask.detach(), mask.detach()))
         painted, own = mixed(self.high_res(*seen, warped), warped)
-        return Painting(low_res, *laid_over(painted, state.source), warped, own)
+        return Painting(low_res, *laid_over(painted, state.source, figure(pose)), warped, own)
 
     def refine_in_training(
         self,

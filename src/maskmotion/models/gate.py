@@ -24,12 +24,15 @@ def stretched(openness: Tensor) -> Tensor:
     return wide + (wide.clamp(0, 1) - wide).detach()
 
 
-def laid_over(painted: Tensor, still: Tensor) -> tuple[Tensor, Tensor]:
+def laid_over(
+    painted: Tensor, still: Tensor, opened: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Lay what a network painted over a picture that stands still.
 
     Args:
         painted: (B, 3, H, W) RGB in [0, 1], or (B, 4, H, W) with a gate: RGB and openness.
         still: (B, 3, H, W) RGB in [0, 1].
+        opened: (B, 1, H, W) in [0, 1]: alpha is no less.
     Returns:
         The picture, (B, 3, H, W) in [0, 1], which is still's bit for bit where alpha is 0, and
         painted's where it is 1; and alpha, (B, 1, H, W), 1 everywhere without a gate. Float32.
@@ -37,4 +40,6 @@ def laid_over(painted: Tensor, still: Tensor) -> tuple[Tensor, Tensor]:
     if painted.shape[1] == 3:
         return painted, painted.new_ones(1).expand_as(painted[:, :1])
     picture, alpha = painted[:, :3], stretched(painted[:, 3:])
+    if opened is not None:
+        alpha = torch.maximum(alpha, opened)
     return torch.lerp(still.float(), picture, alpha), alpha

@@ -77,3 +77,17 @@ def mixed(painted: Tensor, warped: Tensor) -> tuple[Tensor, Tensor]:
     own = stretched(painted[:, -1:])
     picture = torch.lerp(warped, painted[:, :3], own)
     return torch.cat([picture, painted[:, 3:-1]], dim=1), own
+
+
+def figure(mask: Tensor) -> Tensor:
+    """Where h's gate stands open because the figure is there: the mask without its outline.
+
+    The figure comes warped or painted. Nothing of the source that is left half in view where it
+    was makes it better: two faces show, each half.
+
+    Args:
+        mask: (B, 1, H, W) in [0, 1], of the pose that is wanted.
+    Returns:
+        (B, 1, H, W) float32 in [0, 1].
+    """
+    return (2 * mask.float() - 1).clamp(0)
