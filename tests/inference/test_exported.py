@@ -125,7 +125,7 @@ def test_paints_what_torch_paints(
     assert set(found.layers) == set(wanted.layers)
     assert set(found.layers) <= set(LAYERS)
     pictures = {name: (found.layers[name], wanted.layers[name]) for name in wanted.layers}
-    for name in ("frames", "alphas", "gates", "kept"):
+    for name in ("frames", "alphas", "gates", "kept", "moved"):
         pictures[name] = getattr(found, name), getattr(wanted, name)
     for name, (one, other) in pictures.items():
         assert one.shape == other.shape, name
@@ -239,8 +239,10 @@ def test_a_warped_source_is_exported_too(
         engine.painter(source, background=scene).paint(driving)
         for engine in (open_exported(tmp_path / "out"), torch_engine(model, "float32"))
     )
-    for name in ("frames", "alphas", "gates", "kept"):
+    for name in ("frames", "alphas", "gates", "kept", "moved"):
         assert apart(getattr(found, name), getattr(wanted, name)) <= 1, name
+    assert found.moved.max() > 10
+    np.testing.assert_allclose(found.flows, wanted.flows, atol=1e-5)
     export_model(tiny_animator(image_size=SIZE), tmp_path / "out", {})
     assert not (tmp_path / "out" / "warp.onnx").exists()
 

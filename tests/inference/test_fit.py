@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tiny import pictures
 from torch.nn import functional as F
 
-from maskmotion.inference.fit import add_detail, cover, cut, lay, lost_detail, paste
+from maskmotion.inference.fit import add_detail, cover, cut, lay, lost_detail, moved_detail, paste
 from maskmotion.media import fit as media_fit
 from maskmotion.media.fit import Square, square_of
 
@@ -71,6 +71,59 @@ def test_detail_is_added_as_in_uint8(side: int, seed: int) -> None:
     for made, part in zip(sharp, share, strict=True):
         wanted = media_fit.add_detail(as_uint8(canvas[0]), other, as_uint8(part)[..., 0], square)
         assert np.abs(as_uint8(made).astype(int) - wanted).max() <= 6
+
+
+@given(
+    height=st.integers(20, 90),
+    width=st.integers(20, 90),
+    fit=st.sampled_from(["crop", "letterbox"]),
+    seed=st.integers(0, 99),
+)
+def test_detail_is_moved_as_in_uint8(height: int, width: int, fit: str, seed: int) -> None:
+    square = square_of(fit, height, width)
+    detail = (pictures(1, height, width, seed=seed) * 255).round() - 128
+    flow = 2 * pictures(2, 8, 8, seed=seed + 1)[:, :2] - 1
+    found = moved_detail(detail, flow, square)
+    given_detail = detail[0].permute(1, 2, 0).numpy().astype(np.int16)
+    share = np.zeros((32, 32), np.uint8)
+    share[10:20, 5:15] = 255
+    for made, way in zip(found, flow.numpy(), strict=True):
+        everywhere = media_fit.moved_detail(given_detail, way, np.full_like(share, 255), square)
+        assert np.abs(made.permute(1, 2, 0).numpy() - everywhere).max() <= 0.6
+        part = media_fit.moved_detail(given_detail, way, share, square)
+        assert part.dtype == np.int16
+        grey = np.full_like(part, 128, np.uint8)
+        one, other = (
+            media_fit.add_detail(grey, detail, share, square).astype(int)
+            for detail in (part, everywhere)
+        )
+        assert np.abs(one - other).max() <= 1
+    assert not media_fit.moved_detail(given_detail, way, np.zeros_like(share), square).any()
+
+
+def test_detail_that_is_moved_nowhere_is_the_same() -> None:
+    detail = pictures(1, 50, 70) - 0.5
+    still = moved_detail(detail, torch.zeros(2, 2, 8, 8), square_of("letterbox", 50, 70))
+    assert torch.allclose(still, detail.expand(2, -1, -1, -1), atol=1e-5)
+
+
+def test_detail_is_moved_by_half_sides() -> None:
+    detail = pictures(1, 50, 70)
+    flow = torch.tensor([0.2, -0.4])[None, :, None, None].expand(1, 2, 8, 8)
+    found = moved_detail(detail, flow, Square(10, 0, 50))  # 5 px to the right, 10 px up
+    assert torch.allclose(found[..., 10:, 10:55], detail[..., :40, 15:60], atol=1e-4)
+    assert (found[..., :10] == 0).all()
+    assert (found[..., 60:] == 0).all()
+
+
+def test_detail_is_moved_band_by_band(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    detail = rng.integers(-99, 99, (40, 60, 3)).astype(np.int16)
+    flow = rng.uniform(-1, 1, (2, 8, 8)).astype(np.float32)
+    given_ = detail, flow, np.full((32, 32), 255, np.uint8), square_of("letterbox", 40, 60)
+    whole = media_fit.moved_detail(*given_)
+    monkeypatch.setattr(media_fit, "BAND_PX", 200)
+    assert np.array_equal(media_fit.moved_detail(*given_), whole)
 
 
 def levels(x: torch.Tensor) -> torch.Tensor:

@@ -34,7 +34,8 @@ class Gated(AnimationSession):
         assert self.gate.acquire(timeout=WAIT_S)
         if self.error is not None:
             raise self.error
-        return Animated(driving[None], driving[None, :1], driving[None, :1], None, None)
+        mask = driving[None, :1]
+        return Animated(driving[None], mask, mask, mask, None, None)
 
 
 class Slow(AnimationSession):
@@ -45,7 +46,8 @@ class Slow(AnimationSession):
 
     def animate(self, driving: Tensor, background: Tensor | None = None) -> Animated:
         time.sleep(self.frame_s)
-        return Animated(driving[None], driving[None, :1], driving[None, :1], None, None)
+        mask = driving[None, :1]
+        return Animated(driving[None], mask, mask, mask, None, None)
 
 
 def next_of(live: LiveSession) -> LiveFrame:

@@ -9,7 +9,7 @@ from tiny import pictures, tiny_animator
 from torch import Tensor, nn
 
 from maskmotion.errors import InputError, ModelError, ShapeError
-from maskmotion.inference.fit import add_detail, cover, cut, lay, lost_detail, paste
+from maskmotion.inference.fit import add_detail, cover, cut, lay, lost_detail, moved_detail, paste
 from maskmotion.inference.session import Animated, AnimationSession
 from maskmotion.media.fit import square_of
 from maskmotion.models.animator import Animation, Animator, large
@@ -177,13 +177,53 @@ def test_keep_size_leaves_what_a_gate_shut_out(fit: str, background: str | None)
     else:
         mask = large(made.animation.refined_mask)
         inside = (2 * session.source.large_mask - 1).clamp(min=0)
-        kept = (1 - made.animation.gate) * made.swap.gate * mask * inside
+        kept = made.swap.gate * ((1 - made.animation.gate) * mask * inside)
         assert torch.equal(made.kept, kept)
         assert kept[..., 64:, :64].max() > 0.1  # here h's gate is shut, and BGRefine's is not
         detail = lost_detail(source, cut(source, square, SIZE), square)
         laid = add_detail(laid, detail, kept, square)
     assert torch.equal(made.frames, laid)
+    assert (made.moved == 0).all()  # there is no w
     assert made.gate is (made.swap or made.animation).gate
+
+
+@pytest.mark.parametrize("background", [None, "still", "moving"])
+def test_keep_size_moves_what_w_moved(background: str | None) -> None:
+    """Where h takes all from a source that w shifts, the source's own size is shifted as it is."""
+    model = tiny_animator(image_size=SIZE, gate=True, warp=True)
+    steady = torch.tensor([0.25, -0.5])  # half sides: 32 px to the right, 64 px up, of 256
+    network = model.warper
+    assert network is not None
+    network.final.weight.data.zero_()
+    network.final.bias.data.copy_(steady)
+    model.high_res.register_forward_hook(taking_all_from_w)
+    source, driving = pictures(1, 256, 256, seed=1), pictures(2, seed=2)
+    new = None if background is None else pictures(2 if background == "moving" else 1, 70, 50)
+    session = AnimationSession(
+        model, source, background=None if background == "moving" else new, keep_size=True
+    )
+    made = session.animate(driving, new if background == "moving" else None)
+    if made.swap is None:
+        assert (made.moved == 1).all()
+        inside = slice(70, 250), slice(6, 218)  # bicubic scaling reaches 4 px, edges are repeated
+        from_there = slice(6, 186), slice(38, 250)
+        shifted = source[..., *from_there].expand(2, -1, -1, -1)
+        assert (made.frames[..., *inside] - shifted).abs().max() < 0.02
+        return
+    mask = large(made.animation.refined_mask)
+    moved = made.swap.gate * made.animation.gate * (2 * mask - 1).clamp(min=0)
+    assert torch.allclose(made.moved, moved)
+    canvas = cover(new, 256, 256)
+    square = square_of("crop", 256, 256)
+    laid = lay(canvas, cut(canvas, square, SIZE), made.swap.refined, made.gate, square)
+    laid = add_detail(laid, session._detail, made.kept, square)
+    detail = moved_detail(session._detail, made.animation.flow, square)
+    assert torch.allclose(made.frames, add_detail(laid, detail, made.moved, square))
+
+
+def taking_all_from_w(_: nn.Module, __: object, painted: Tensor) -> None:
+    painted[:, 3] = 1
+    painted[:, 4] = 0
 
 
 def test_a_moving_background_leaves_the_session_as_it_was(model: Animator) -> None:

@@ -25,7 +25,16 @@ from maskmotion.inference.video import (
     read_source,
 )
 from maskmotion.media import Frame, VideoReader, VideoWriter, open_video, open_writer
-from maskmotion.media.fit import add_detail, cover, cut, lay, lost_detail, paste, square_of
+from maskmotion.media.fit import (
+    add_detail,
+    cover,
+    cut,
+    lay,
+    lost_detail,
+    moved_detail,
+    paste,
+    square_of,
+)
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
@@ -86,7 +95,10 @@ class Mixer:
         layers = Lazy({name: layer(name) for name in LAYERS[:6]})
         alone = scenes is None and self.given["background"] is None
         kept = np.zeros_like(squares[..., 0]) if alone else squares[..., 0]
-        return Painted(frames, squares[..., 1], squares[..., 2], kept, layers)
+        flows = np.full((len(squares), 2, 4, 4), 0.1, np.float32)
+        return Painted(
+            frames, squares[..., 1], squares[..., 2], kept, squares[..., 1], flows, layers
+        )
 
 
 def mixed(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -266,14 +278,18 @@ def test_keep_size_paints_the_square_and_nothing_else(
         lay(canvas, scene, mixed(driving, scene), driving[..., 2], square)
         for canvas, driving, scene in zip(canvases, driven, seen, strict=True)
     ]
+    whole = corners(40, 64)
+    detail = lost_detail(whole, cut(whole, square, SIZE), square)
+    assert detail.any()
     if background is not None:
-        whole = corners(40, 64)
-        detail = lost_detail(whole, cut(whole, square, SIZE), square)
-        assert detail.any()
         wanted = [
             add_detail(picture, detail, driving[..., 0], square)
             for picture, driving in zip(wanted, driven, strict=True)
         ]
+    flow = np.full((2, 4, 4), 0.1, np.float32)
+    for index, share in enumerate(driving[..., 1] for driving in driven):
+        moved = moved_detail(detail, flow, share, square)
+        wanted[index] = add_detail(wanted[index], moved, share, square)
     assert equal(written(tmp_path / "out"), wanted)
     assert np.array_equal(engine.given["source"], cut(corners(40, 64), square, SIZE))
     if background == "backdrop.mp4":

@@ -63,7 +63,7 @@ def animate(
             it), or a box LEFT,TOP,WIDTH,HEIGHT in pixels.
         driving_fit: the same for the driving video.
         keep_size: write the source's own size and shape; what does not change keeps its own pixels,
-            if the model has a gate.
+            if the model has a gate, and what the model only moves keeps its detail.
         scale: enlarge (above 1) or shrink the driver's mask, where driver and source differ in
             size; left out, the model's own.
         layers: also write the foreground with alpha, the masks and the intermediate pictures into

@@ -55,8 +55,8 @@ def animate(
             or "LEFT,TOP,WIDTH,HEIGHT" in px.
         driving_fit: the same for the driving video.
         keep_size: write the source's own size and shape, with what changed in the animated square
-            put back; without a gate in the model all of the square. Before a new background, the
-            inside of the figure keeps its detail where it did not change.
+            put back; without a gate in the model all of the square. The figure keeps its detail
+            where the model only moves it, and before a new background where it did not change.
         scale: of the driver's mask about its centre; None takes the model's.
         layers: a folder for the intermediate pictures, see LayerWriter.
         engine: as `open_engine` takes it.

@@ -129,6 +129,8 @@ class TorchPainter:
             to_uint8(animated.alpha)[..., 0],
             to_uint8(animated.gate)[..., 0],
             to_uint8(animated.kept)[..., 0],
+            to_uint8(animated.moved)[..., 0],
+            animated.animation.flow.float().cpu().numpy(),
             _layers_of(animated),
         )
 

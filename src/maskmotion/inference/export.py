@@ -81,6 +81,7 @@ class Shape:
 
 PICTURE, SMALL = Shape(3), Shape(3, MASK_REDUCTION)
 ALPHA, MASK = Shape(1), Shape(1, MASK_REDUCTION)
+FLOW = Shape(2, MASK_REDUCTION)
 SCALE = None  # the one input that is no picture: (1,)
 
 
@@ -123,7 +124,8 @@ def _warp(
     model: Animator, source: Tensor, small_source: Tensor, source_mask: Tensor, refined_mask: Tensor
 ) -> tuple[Tensor, ...]:
     assert model.warper is not None
-    return (warp(source, model.warper(small_source, source_mask, refined_mask)),)
+    flow = model.warper(small_source, source_mask, refined_mask)
+    return warp(source, flow), flow
 
 
 def _high_res(
@@ -138,8 +140,8 @@ def _high_res(
     painted = model.high_res(source, large(source_mask), low_res, alpha, warped)
     if warped is None:
         return *laid_over(painted, source), alpha
-    painted, _ = mixed(painted, warped)
-    return *laid_over(painted, source, figure(alpha)), alpha
+    painted, own = mixed(painted, warped)
+    return *laid_over(painted, source, figure(alpha)), alpha, own
 
 
 def _background_compose(
@@ -174,6 +176,7 @@ def _background_refine(
 def stages_of(config: ModelConfig) -> list[Stage]:
     """The stages of a model, in the order in which they run."""
     warped = {"warped": PICTURE} if config.warp else {}
+    own = {"own": ALPHA} if config.warp else {}
     stages = [
         Stage(
             "mask",
@@ -203,23 +206,26 @@ def stages_of(config: ModelConfig) -> list[Stage]:
         *[
             Stage(
                 "warp",
-                "w, and the source as it warps it",
+                "w, and the source as it warps it; flow is how far right and down of a place lies "
+                "what belongs there, in half sides",
                 "warper",
                 {"source": PICTURE.still, "small_source": SMALL.still, "source_mask": MASK.still}
                 | {"refined_mask": MASK},
-                warped,
+                warped | {"flow": FLOW},
                 _warp,
             )
         ][: len(warped)],
         Stage(
             "high_res",
             "h; high_res is the result where there is no new background, gate how much of it was "
-            "painted (the rest is source), alpha the mask enlarged",
+            "painted (the rest is source), alpha the mask enlarged"
+            + ", own how much of what was painted does not come from warped"
+            * config.warp,
             "high_res",
             {"source": PICTURE.still, "source_mask": MASK.still, "low_res": PICTURE}
             | {"refined_mask": MASK}
             | warped,
-            {"high_res": PICTURE, "gate": ALPHA, "alpha": ALPHA},
+            {"high_res": PICTURE, "gate": ALPHA, "alpha": ALPHA} | own,
             _high_res,
         ),
     ]

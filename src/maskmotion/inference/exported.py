@@ -15,7 +15,7 @@ from maskmotion.errors import InputError, MissingExtraError, ModelError
 from maskmotion.inference.painter import BackgroundKind, Lazy, Painted, Precision, batch_frames
 
 CONFIG_NAME = "config.json"
-EXPORT_VERSION = 2
+EXPORT_VERSION = 3
 MASK_REDUCTION = 4  # a mask has a quarter of its picture's size
 STAGES = ("mask", "refine", "low_res", "high_res")
 WARP_STAGE = "warp"
@@ -311,15 +311,17 @@ class ExportedPainter:
             source_mask=source.mask,
             refined_mask=refined_mask,
         )["low_res"]
-        warped: Mapping[str, np.ndarray] = {}
+        warped: dict[str, np.ndarray] = {}
+        flows = np.zeros((len(squares), 2, *refined_mask.shape[-2:]), np.float32)
         if self._config.warp:
-            warped = self._run(
+            made = self._run(
                 WARP_STAGE,
                 source=source.picture,
                 small_source=source.small,
                 source_mask=source.mask,
                 refined_mask=refined_mask,
             )
+            warped, flows = {"warped": made["warped"]}, made["flow"]
         high = self._run(
             "high_res",
             source=source.picture,
@@ -329,19 +331,21 @@ class ExportedPainter:
             **warped,
         )
         high_res, alpha, gate = high["high_res"], high["alpha"], high["gate"]
-        kept = np.zeros_like(gate)
+        kept = moved = np.zeros_like(gate)
+        if self._config.warp:
+            moved = gate * (1 - high["own"])
         pictures = {"refined_mask": alpha, "low_res": low_res, "high_res": high_res}
         if background is not None:
             swapped, new_gate = self._swap(high_res, refined_mask, background)
-            inside = (2 * enlarged(source.mask) - 1).clip(0)  # without the outline
-            gate, kept = new_gate, (1 - gate) * new_gate * alpha * inside
+            kept = (1 - gate) * new_gate * alpha * figure(enlarged(source.mask))
+            gate, moved = new_gate, new_gate * moved * figure(alpha)
             pictures |= swapped
         small_masks = {"driving_mask": driving_mask, "perturbed_mask": masks["perturbed_mask"]}
         layers = {name: lambda x=x: to_uint8(enlarged(x)) for name, x in small_masks.items()}
         layers |= {name: lambda x=x: to_uint8(x) for name, x in pictures.items()}
         frames = pictures["high_res" if background is None else "background_refined"]
-        alphas, gates, keeps = (to_uint8(x)[..., 0] for x in (alpha, gate, kept))
-        return Painted(to_uint8(frames), alphas, gates, keeps, Lazy(layers))
+        alphas, gates, keeps, moves = (to_uint8(x)[..., 0] for x in (alpha, gate, kept, moved))
+        return Painted(to_uint8(frames), alphas, gates, keeps, moves, flows, Lazy(layers))
 
     def _encode(self, squares: np.ndarray) -> _Encoded:
         picture = to_float(squares)
@@ -389,6 +393,11 @@ def to_uint8(pictures: np.ndarray) -> np.ndarray:
     """Pictures as files take them: (B, C, H, W) in [0, 1] -> (B, H, W, C) uint8."""
     levels = np.rint(pictures.clip(0, 1) * 255).astype(np.uint8)
     return np.ascontiguousarray(levels.transpose(0, 2, 3, 1))
+
+
+def figure(mask: np.ndarray) -> np.ndarray:
+    """A mask in [0, 1] without its outline, as maskmotion.models.warp.figure."""
+    return (2 * mask - 1).clip(0)
 
 
 def enlarged(masks: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from maskmotion.media.fit import Square, meeting
+from maskmotion.models.blocks import resize
 
 
 def cut(picture: Tensor, square: Square, size: int) -> Tensor:
@@ -84,12 +85,38 @@ def lost_detail(picture: Tensor, still: Tensor, square: Square) -> Tensor:
     return picture - paste(picture, still, square)
 
 
+def moved_detail(detail: Tensor, flow: Tensor, square: Square) -> Tensor:
+    """What scaling took from the source, where w took its pixels to.
+
+    Args:
+        detail: (1, 3, H, W), from `lost_detail`.
+        flow: (B, 2, h, w): how far right and down of a place of the square lies what belongs
+            there, in half sides.
+        square: from `square_of` for the picture's size.
+    Returns:
+        (B, 3, H, W), bilinear; 0 outside the square.
+    Source: docs/method.md, The warped source.
+    """
+    inside, seen = meeting(square, *detail.shape[-2:])
+    lost = detail[..., *inside]
+    height, width = lost.shape[-2:]
+    way = square.side / 2 * resize(flow.float(), (square.side, square.side))[..., *seen]
+    x = torch.arange(width, device=flow.device) + way[:, 0]
+    y = torch.arange(height, device=flow.device)[:, None] + way[:, 1]
+    grid = torch.stack([(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], dim=-1)
+    moved = torch.zeros_like(detail).repeat(len(flow), 1, 1, 1)
+    moved[..., *inside] = F.grid_sample(
+        lost.expand(len(flow), -1, -1, -1), grid, padding_mode="border", align_corners=False
+    )
+    return moved
+
+
 def add_detail(picture: Tensor, detail: Tensor, share: Tensor, square: Square) -> Tensor:
     """Give back to a picture what scaling took from the source, where it shows the source's pixels.
 
     Args:
         picture: (B, 3, H, W) in [0, 1].
-        detail: (1, 3, H, W), from `lost_detail`.
+        detail: (B or 1, 3, H, W), from `lost_detail` or `moved_detail`.
         share: (B, 1, size, size) in [0, 1], 1 = the source's own pixels.
         square: from `square_of` for the picture's size.
     Returns:

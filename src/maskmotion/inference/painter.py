@@ -53,6 +53,9 @@ class Painted:
         background. 255 everywhere without a gate.
     kept: (B, S, S) uint8, before a new background: how much of frames is the inside of the
         source's own figure, which h left as it was. 0 without a gate or a new background.
+    moved: (B, S, S) uint8, how much of frames is the source as w warped it. 0 without w.
+    flows: (B, 2, S/4, S/4) float32, whence w took it, as `maskmotion.media.fit.moved_detail` takes
+        them. 0 without w.
     layers: the intermediate pictures, each (B, S, S, 3) or (B, S, S, 1) uint8, by the names of
         maskmotion.inference.layers.LAYERS.
     """
@@ -61,6 +64,8 @@ class Painted:
     alphas: np.ndarray
     gates: np.ndarray
     kept: np.ndarray
+    moved: np.ndarray
+    flows: np.ndarray
     layers: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 

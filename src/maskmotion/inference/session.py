@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from maskmotion.errors import InputError, ModelError, ShapeError
-from maskmotion.inference.fit import add_detail, cover, cut, lay, lost_detail, paste
+from maskmotion.inference.fit import add_detail, cover, cut, lay, lost_detail, moved_detail, paste
 from maskmotion.inference.painter import BackgroundKind
 from maskmotion.media.fit import square_of
 from maskmotion.models.animator import Animation, Animator, BackgroundState, Swap, large
+from maskmotion.models.warp import figure
 
 DTYPES = (torch.float32, torch.bfloat16)
 
@@ -25,6 +26,8 @@ class Animated:
     alpha: (B, 1, H, W) in [0, 1], the refined mask at the same size, 1 = foreground.
     kept: (B, 1, S, S) in [0, 1] at the networks' size: how much of a swap is the inside of the
         source's own figure, which h left as it was; 0 without a background.
+    moved: (B, 1, S, S) in [0, 1]: how much of the result is the source as w warped it, of a swap
+        the inside of the figure alone; 0 without w.
     animation, swap: every intermediate picture and mask at the networks' sizes; swap is None
     without a background.
     """
@@ -32,6 +35,7 @@ class Animated:
     frames: Tensor
     alpha: Tensor
     kept: Tensor
+    moved: Tensor
     animation: Animation
     swap: Swap | None
 
@@ -57,8 +61,8 @@ class AnimationSession:
         driving_fit: the same for driving frames.
         keep_size: return the source's own size and aspect, with the animated square put back,
             instead of the square: with a gate only what changed, see `maskmotion.media.fit.lay`,
-            and before a new background the inside of the figure gets back its detail where it did
-            not change, see `add_detail` there.
+            and the figure gets back the detail of the source's own size wherever it is warped, or,
+            before a new background, did not change; see `add_detail` there.
         scale: of the driver's mask about its centre, for a driver of another size than the source;
             None takes the model's.
         dtype: torch.float32, or torch.bfloat16 for speed where the processor has it.
@@ -147,7 +151,7 @@ class AnimationSession:
                 swap = self.model.swap_background(animation.high_res, animation.refined_mask, scene)
             frames = (swap.refined if swap else animation.high_res).float()
             alpha = large(animation.refined_mask.float())
-            kept = self._kept(animation, swap, alpha)
+            kept, moved = self._shares(animation, swap, alpha)
             if self.keep_size:
                 still = scene.picture if scene else self.source.source
                 gate = (swap or animation).gate.float()
@@ -155,13 +159,20 @@ class AnimationSession:
                 alpha = paste(torch.zeros_like(canvas[:1, :1]), alpha, self.square)
                 if self._detail is not None and kept.any():
                     frames = add_detail(frames, self._detail, kept, self.square)
-        return Animated(frames, alpha, kept, animation, swap)
+                if self._detail is not None and moved.any():
+                    detail = moved_detail(self._detail, animation.flow, self.square)
+                    frames = add_detail(frames, detail, moved, self.square)
+        return Animated(frames, alpha, kept, moved, animation, swap)
 
-    def _kept(self, animation: Animation, swap: Swap | None, alpha: Tensor) -> Tensor:
+    def _shares(
+        self, animation: Animation, swap: Swap | None, alpha: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """How much of the source is in the result: as it is in a swap's figure, and warped."""
+        moved = animation.gate.float() * (1 - animation.own.float())
         if swap is None:
-            return torch.zeros_like(alpha)
-        inside = (2 * self.source.large_mask.float() - 1).clamp(min=0)  # without the outline
-        return (1 - animation.gate.float()) * swap.gate.float() * alpha * inside
+            return torch.zeros_like(alpha), moved
+        kept = (1 - animation.gate.float()) * alpha * figure(self.source.large_mask)
+        return swap.gate.float() * kept, swap.gate.float() * moved * figure(alpha)
 
     @cached_property
     def _detail(self) -> Tensor | None:

@@ -26,7 +26,16 @@ from maskmotion.media import (
     open_writer,
     read_still,
 )
-from maskmotion.media.fit import add_detail, cut, lay, lost_detail, paste, reduction_for, square_of
+from maskmotion.media.fit import (
+    add_detail,
+    cut,
+    lay,
+    lost_detail,
+    moved_detail,
+    paste,
+    reduction_for,
+    square_of,
+)
 from maskmotion.media.still import PICTURE_ENDINGS
 
 # Frames of a moving background wait for their turn at the output's size: fewer, if they are large.
@@ -305,11 +314,21 @@ class _Place:
                 scene = driven.scene or still
                 gate = painted.gates[index]
                 frame = lay(scene.picture, scene.square, frame, gate, self.square)
-                if self.square.side != self.size and painted.kept[index].any():
-                    frame = add_detail(frame, self._detail, painted.kept[index], self.square)
+                if self.square.side != self.size:
+                    frame = self._detailed(frame, painted, index)
                 if alpha is not None:
                     alpha = paste(np.zeros(frame.shape[:2], np.uint8), alpha, self.square)
             writer.write(frame, alpha, driven.time_s, driven.duration_s)
+
+    def _detailed(self, frame: np.ndarray, painted: Painted, index: int) -> np.ndarray:
+        """The frame with what the source's own size shows of the figure."""
+        kept, moved = painted.kept[index], painted.moved[index]
+        if kept.any():
+            frame = add_detail(frame, self._detail, kept, self.square)
+        if moved.any():
+            detail = moved_detail(self._detail, painted.flows[index], moved, self.square)
+            frame = add_detail(frame, detail, moved, self.square)
+        return frame
 
 
 def _driven(

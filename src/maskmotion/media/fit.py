@@ -11,6 +11,7 @@ from maskmotion.errors import InputError
 MIN_SIDE_PX = 16
 FULL = 255
 REACH_PX = 2  # of bicubic scaling
+BAND_PX = 2**15  # that are moved at once, so that they stay in the cache
 Slices = tuple[slice, slice]
 
 
@@ -146,6 +147,42 @@ def lost_detail(picture: np.ndarray, still: np.ndarray, square: Square) -> np.nd
     return picture - paste(picture, still, square).astype(np.int16)
 
 
+def moved_detail(
+    detail: np.ndarray, flow: np.ndarray, share: np.ndarray, square: Square
+) -> np.ndarray:
+    """What scaling took from the source, where w took its pixels to.
+
+    Args:
+        detail: (H, W, 3) int16, from `lost_detail`.
+        flow: (2, h, w) float32: how far right and down of a place of the square lies what belongs
+            there, in half sides.
+        share: (size, size) uint8, as `add_detail` takes it: elsewhere nothing is looked up.
+        square: from `square_of` for the picture's size.
+    Returns:
+        (H, W, 3) int16, bilinear; 0 where share is.
+    Source: docs/method.md, The warped source.
+    """
+    moved = np.zeros_like(detail)
+    opened = _opened(share, square, *detail.shape[:2])
+    if opened is None:
+        return moved
+    inside = meeting(square, *detail.shape[:2])[0]
+    rows, columns = opened.place
+    x = np.arange(columns.start, columns.stop, dtype=np.float32)
+    across = _line(flow.shape[2], square.side, x - square.left)
+    step = max(1, BAND_PX // len(x))
+    for top in range(rows.start, rows.stop, step):
+        y = np.arange(top, min(top + step, rows.stop), dtype=np.float32)[:, None]
+        down = _line(flow.shape[1], square.side, y[:, 0] - square.top)
+        way = np.float32(square.side / 2) * (down @ flow @ across.T)
+        from_y, from_x = (
+            places.clip(part.start, part.stop - 1)
+            for places, part in zip((y + way[1], x + way[0]), inside, strict=True)
+        )
+        moved[top : top + len(y), columns] = np.rint(_looked_up(detail, from_x, from_y))
+    return moved
+
+
 def add_detail(
     picture: np.ndarray, detail: np.ndarray, share: np.ndarray, square: Square
 ) -> np.ndarray:
@@ -153,7 +190,7 @@ def add_detail(
 
     Args:
         picture: (H, W, 3) uint8.
-        detail: (H, W, 3) int16, from `lost_detail`.
+        detail: (H, W, 3) int16, from `lost_detail` or `moved_detail`.
         share: (size, size) uint8, 255 = the source's own pixels.
         square: from `square_of` for the picture's size.
     Returns:
@@ -241,6 +278,37 @@ def _open_lines(lines: np.ndarray, side: int, seen: slice) -> tuple[int, int]:
     reach = REACH_PX * max(1, factor)
     first, last = found[0] * factor - reach, (found[-1] + 1) * factor + reach
     return max(floor(first), seen.start), min(ceil(last), seen.stop)
+
+
+def _line(length: int, side: int, wanted: np.ndarray) -> np.ndarray:
+    """What pixels of a line that is enlarged from `length` to `side` take of it: bilinear.
+
+    Args:
+        wanted: (n,) pixels of the enlarged line.
+    Returns:
+        (n, length) float32.
+    """
+    places = ((wanted + 0.5) * (length / side) - 0.5).clip(0, length - 1)
+    return (1 - np.abs(places[:, None] - np.arange(length))).clip(0).astype(np.float32)
+
+
+def _looked_up(image: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Pixels of (H, W, C) at places inside it, (h, w) float32, bilinear: (h, w, C) float32."""
+    height, width, channels = image.shape
+    left, top = x.astype(np.int32), y.astype(np.int32)
+    along, below = x - left.astype(np.float32), y - top.astype(np.float32)
+    first, right, down = top * width + left, left < width - 1, (top < height - 1) * width
+    pixels = image.reshape(-1, channels)
+    corners = (
+        (first, (1 - along) * (1 - below)),
+        (first + right, along * (1 - below)),
+        (first + down, (1 - along) * below),
+        (first + right + down, along * below),
+    )
+    found = np.zeros((*x.shape, channels), np.float32)
+    for place, share in corners:
+        found += pixels.take(place, axis=0) * share[..., None]
+    return found
 
 
 def reduction_for(side: float, size: float) -> int:

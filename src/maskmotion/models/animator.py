@@ -52,6 +52,7 @@ class Painting(NamedTuple):
     gate (B, 1, H, W): how much of high_res h painted; the rest is the source. 1 without a gate.
     warped (B, 3, H, W): the source as w warps it; the source itself in models without w.
     own (B, 1, H, W): how much of what h painted it did not take from warped; 1 without w.
+    flow (B, 2, H/4, W/4): w's, by which warped was warped; 0 without w.
     """
 
     low_res: Tensor
@@ -59,6 +60,7 @@ class Painting(NamedTuple):
     gate: Tensor
     warped: Tensor
     own: Tensor
+    flow: Tensor
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class Reconstruction:
     gate: Tensor
     warped: Tensor
     own: Tensor
+    flow: Tensor
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ class Animation:
     gate: Tensor
     warped: Tensor
     own: Tensor
+    flow: Tensor
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,7 @@ class Swap:
 @dataclass(frozen=True)
 class TrainingForward:
     """Outputs of a training step; logits are m's before sigmoid and zero padding;
-    gate, warped and own are as in Painting.
+    gate, warped, own and flow are as in Painting.
 
     target_mask is the one that l and h painted by. The refiner's outputs are None before its epoch.
     """
@@ -118,6 +122,7 @@ class TrainingForward:
     gate: Tensor
     warped: Tensor
     own: Tensor
+    flow: Tensor
     perturbed_mask: Tensor | None
     refined_mask: Tensor | None
 
@@ -212,10 +217,13 @@ class Animator(nn.Module):
         seen = state.source, state.large_mask.detach(), low_res.detach(), pose
         if self.warper is None:
             high_res, gate = laid_over(self.high_res(*seen), state.source)
-            return Painting(low_res, high_res, gate, state.source, torch.ones_like(gate))
-        warped = warp(state.source, self.warper(state.small, state.mask.detach(), mask.detach()))
+            flow = gate.new_zeros(len(mask), 2, *mask.shape[-2:])
+            return Painting(low_res, high_res, gate, state.source, torch.ones_like(gate), flow)
+        flow = self.warper(state.small, state.mask.detach(), mask.detach())
+        warped = warp(state.source, flow)
         painted, own = mixed(self.high_res(*seen, warped), warped)
-        return Painting(low_res, *laid_over(painted, state.source, figure(pose)), warped, own)
+        high_res, gate = laid_over(painted, state.source, figure(pose))
+        return Painting(low_res, high_res, gate, warped, own, flow)
 
     def refine_in_training(
         self,
