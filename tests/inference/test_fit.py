@@ -74,8 +74,8 @@ def test_detail_is_added_as_in_uint8(side: int, seed: int) -> None:
 
 
 @given(
-    height=st.integers(20, 90),
-    width=st.integers(20, 90),
+    height=st.integers(1, 90),
+    width=st.integers(1, 90),
     fit=st.sampled_from(["crop", "letterbox"]),
     seed=st.integers(0, 99),
 )
