@@ -95,7 +95,7 @@ def run(command: str, desk: Path) -> None:
     program, verb, *words = shlex.split(plain)
     assert program == "maskmotion"
     words = [verb, *words, *SHORTENED.get(verb, [])]
-    if verb == "train" and "people-tiny" in words:
+    if verb == "train" and {"people-tiny", "real-people"} & set(words):
         words.append("model.width=0.25")  # that of the models inside the package
     with contextlib.chdir(desk):
         if LAUNCHER.match(command):
@@ -119,7 +119,7 @@ def test_documented_commands_run(page: str, desk: Path, opengl_device: str | Non
         run(PEOPLE, desk)
         run(PEOPLE_TRAINED, desk)
     for command in commands:
-        rendered = re.search("people(?!-tiny)|truth", command)
+        rendered = re.search("(?<!real-)people(?!-tiny)|truth", command)
         if opengl_device is not None or not rendered:
             run(command, desk)
 
