@@ -37,7 +37,7 @@ SHORTENED = {
     "synth": ["--frames", "4", "--size", "64", "--framing", "body", "--jobs", "1"],
     "train": [
         *("--max-steps", "2", "--vgg-weights", "vgg.safetensors", "--set", "model.width=0.0625"),
-        *("schedule.batch_size=2", "motion.alone_samples=2", "loss.scales=[8]"),
+        *("schedule.batch_size=2", "motion.weight=1", "motion.alone_samples=2", "loss.scales=[8]"),
     ],
 }
 # Several GPUs are documented, two processes on the processor run.
