@@ -73,6 +73,13 @@ class DataConfig(_Settings):
         description="share of the samples with a learned true alpha (motion.truth) that another "
         "drives who moves alike, where such others were rendered",
     )
+    pasted: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of the samples of which what moves, or has the true alpha, is put on "
+        "another clip's scene",
+    )
     cache: Path | None = Field(
         None, description="folder of decoded frames, shared freely; default: inside the run"
     )

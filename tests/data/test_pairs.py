@@ -1,6 +1,7 @@
 from collections import Counter
 from dataclasses import dataclass, replace
 from threading import Barrier
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,7 +45,7 @@ def sampler(count: int = 6, **settings: int) -> PairSampler:
     return PairSampler(clips, **({"batch_size": 3} | settings))
 
 
-def mixed(truth: bool, **settings: int) -> PairSampler:
+def mixed(truth: bool, **settings: Any) -> PairSampler:
     """Clips of all four kinds: with and without alpha and a still camera."""
     clips = [FakeClip(i, f"identity {i}", still=i % 2 == 0, has_alpha=i % 4 < 2) for i in range(8)]
     return PairSampler(clips, truth=truth, **({"batch_size": 4} | settings))
@@ -248,15 +249,18 @@ def test_parts_of_a_batch_have_their_alpha() -> None:
 
 
 def test_scenes_are_medians_of_any_clips_and_the_same_however_a_batch_is_shared() -> None:
-    whole = mixed(truth=True)
-    shares = [mixed(truth=True, share=Share(index, 2)) for index in range(2)]
+    whole = mixed(truth=False, scenes=True)
+    shares = [mixed(truth=False, scenes=True, share=Share(index, 2)) for index in range(2)]
+    plain = mixed(truth=False)
     seen = set()
     for step in range(12):
-        scene = whole.batch(step).alpha.scene
+        scene = whole.batch(step).scene
         assert scene.shape == (4, 3, SIDE, SIDE)
         assert (scene[:, 1] == 255).all()  # what marks medians
-        assert torch.equal(scene, torch.cat([own.batch(step).alpha.scene for own in shares]))
+        assert torch.equal(scene, torch.cat([own.batch(step).scene for own in shares]))
         seen |= set(scene[:, 0, 0, 0].tolist())
+        assert plain.batch(step).scene is None
+        assert same(plain.batch(step), whole.batch(step))  # nor does the order depend on them
     assert seen == set(range(8))
 
 

@@ -46,10 +46,15 @@ def with_alpha(known: tuple[bool, ...], still: tuple[bool, ...] = (True, True)) 
         frames.source[:, :1] * marks[:, None, None, None],
         frames.driving[:, :1] * marks[:, None, None, None],
         marks,
-        frames.median.flip(1),
     )
     teaching = frames.still | marks
-    return replace(frames, alpha=alpha, still=teaching, still_in_whole=int(teaching.sum()))
+    return replace(
+        frames,
+        scene=frames.median.flip(1),
+        alpha=alpha,
+        still=teaching,
+        still_in_whole=int(teaching.sum()),
+    )
 
 
 def test_alpha_is_turned_as_its_frame_and_stands_for_motion_where_it_is_known() -> None:
@@ -178,7 +183,7 @@ def test_r_learns_the_target_from_its_twin() -> None:
     frames = replace(
         frames,
         driving=alpha.expand(2, 3, 128, 128),
-        alpha=Alpha(alpha, alpha, marks, frames.median),
+        alpha=Alpha(alpha, alpha, marks),
         twins=Twins(shifted.expand(2, 3, 128, 128), shifted, marks),
     )
     state = TrainingState(config, CPU)
@@ -199,7 +204,7 @@ def test_foregrounds_are_put_on_scenes_of_other_clips() -> None:
         sample = prepare(frames, settings, step, CPU)
         turned = torch.equal(sample.source[0], prepare(batch(), settings, step, CPU).source[0])
         assert turned  # the same draws as without
-        scene = frames.alpha.scene[0] / 255
+        scene = frames.scene[0] / 255
         flipped = not torch.allclose(sample.scenes.picture[0], scene, atol=1e-5)
         torch.testing.assert_close(
             sample.scenes.picture[0], scene.flip(-1) if flipped else scene, atol=1e-5, rtol=0
@@ -212,6 +217,55 @@ def test_foregrounds_are_put_on_scenes_of_other_clips() -> None:
     some = TrainConfig.model_validate({"data": {"other_scenes": 0.5}})
     used = [prepare(frames, some, step, CPU).scenes.used[0] for step in range(40)]
     assert 8 < sum(map(int, used)) < 32
+
+
+def test_what_moves_is_put_on_other_scenes() -> None:
+    """Sample 0 has a true alpha, 1 moves before a still camera, 2 before a moving one."""
+    settings = TrainConfig.model_validate({"data": {"jitter": 0, "pasted": 1}})
+    plain = TrainConfig.model_validate({"data": {"jitter": 0}})
+    alpha = torch.randint(256, (3, 1, 128, 128), dtype=torch.uint8)
+    alpha[1:] = 0
+    median = torch.full((3, 3, 128, 128), 128, dtype=torch.uint8)
+    moved = median.clone()
+    moved[..., 32:96, 16:48] = 255
+    frames = Batch(
+        moved,
+        moved.flip(2, 3),
+        median,
+        torch.tensor([True, True, False]),
+        2,
+        scene=torch.zeros_like(median),
+        alpha=Alpha(alpha, alpha.flip(2), torch.tensor([True, False, False])),
+    )
+    sample, before = (prepare(frames, each, 0, CPU) for each in (settings, plain))
+    for name, number in (("source", 0), ("driving", 1), ("target", 1)):
+        picture, moving = getattr(before, name), before.motion[number]
+        assert 0.1 < moving[1].mean() < 0.5
+        torch.testing.assert_close(getattr(sample, name)[:2], (picture * moving)[:2])
+        assert torch.equal(getattr(sample, name)[2], picture[2])
+        assert torch.equal(sample.motion[number], before.motion[number])
+    some = TrainConfig.model_validate({"data": {"pasted": 0.5}})
+    dark = [prepare(frames, some, step, CPU).source[1].mean() < 0.4 for step in range(40)]
+    assert 8 < sum(dark) < 32
+
+
+def test_pasting_puts_a_twin_on_the_same_scene() -> None:
+    settings = TrainConfig.model_validate({"data": {"jitter": 0, "pasted": 1}})
+    white = torch.full((1, 3, 128, 128), 255, dtype=torch.uint8)
+    alphas = torch.zeros(3, 1, 128, 128, dtype=torch.uint8)
+    for alpha, top in zip(alphas, (8, 48, 88), strict=True):
+        alpha[:, top : top + 32] = 255
+    yes = torch.tensor([True])
+    frames = Batch(
+        *(white, white, white, yes, 1),
+        scene=torch.zeros_like(white),
+        alpha=Alpha(alphas[:1], alphas[1:2], yes),
+        twins=Twins(white, alphas[2:], yes),
+    )
+    sample = prepare(frames, settings, 0, CPU)
+    for picture, alpha in zip((sample.source, sample.target, sample.driving), alphas, strict=True):
+        torch.testing.assert_close(picture[0], alpha.expand(3, -1, -1) / 255)
+    assert torch.equal(sample.motion[1], sample.driving[:, :1])
 
 
 def test_other_scenes_change_the_background_networks_alone() -> None:
@@ -381,7 +435,7 @@ def test_m_learns_the_alpha_whatever_moves() -> None:
     known = torch.tensor([True, True])
     frames = replace(
         frames,
-        alpha=Alpha(alpha, alpha, known, frames.median),
+        alpha=Alpha(alpha, alpha, known),
         still=known,
         still_in_whole=len(known),
     )

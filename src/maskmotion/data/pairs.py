@@ -35,14 +35,12 @@ class Alpha(_Stacked):
     """True alpha of a share's frames.
 
     source, driving: (B, 1, S, S) uint8, 255 = foreground. known (B,) bool marks the clips that have
-    it; of others it is zero. scene: (B, 3, S, S) uint8, medians of other clips, to put the
-    foregrounds on.
+    it; of others it is zero.
     """
 
     source: Tensor
     driving: Tensor
     known: Tensor
-    scene: Tensor
 
 
 @dataclass(frozen=True)
@@ -64,8 +62,8 @@ class Batch:
 
     source, driving (another frame of the same clip) and the clip's median: (B, 3, S, S) uint8.
     still (B,) bool marks samples that m can learn from: of a still camera, or whose alpha is known;
-    still_in_whole counts them in the whole batch. alpha and twins are None where they were not
-    asked for.
+    still_in_whole counts them in the whole batch. scene: (B, 3, S, S) uint8, medians of clips drawn
+    anew, to put foregrounds on. scene, alpha and twins are None where they were not asked for.
     """
 
     source: Tensor
@@ -73,6 +71,7 @@ class Batch:
     median: Tensor
     still: Tensor
     still_in_whole: int
+    scene: Tensor | None = None
     alpha: Alpha | None = None
     twins: Twins | None = None
 
@@ -103,6 +102,7 @@ class PairSampler:
         twins: share of the samples, of clips beside which others move alike and whose alpha is
             known, that such another of the same length is to drive; nor does it depend on this.
             Without `truth` nobody does.
+        scenes: read another clip's median for each sample; nor does the order depend on this.
         seed: decides the whole order.
         share: of each batch, which is read here; the order does not depend on it.
     Raises:
@@ -118,6 +118,7 @@ class PairSampler:
         candidates: int = 1,
         truth: bool = False,
         twins: float = 0.0,
+        scenes: bool = False,
         seed: int = 0,
         share: Share = WHOLE,
     ) -> None:
@@ -130,6 +131,7 @@ class PairSampler:
         self.candidates = candidates
         self.truth = truth
         self.twins = twins
+        self.scenes = scenes
         self.alike: dict[str, list[TrainingClip]] = defaultdict(list)
         for clip in clips:
             if clip.motion is not None and clip.has_alpha:
@@ -156,22 +158,24 @@ class PairSampler:
         rows = self.share.rows(self.batch_size // self.share.count)
         clips = [clip for clip, _ in drawn[rows]]
         read = [_read(clip, pairs) for clip, pairs in drawn[rows]]
-        alpha = None
-        if self.truth:
-            scenes = self._scenes(np.random.default_rng([self.seed, epoch, position + 1, 1]))
-            alpha = _alpha(clips, [pair for pair, _, _ in read], scenes[rows])
+        scene = None
+        if self.scenes:
+            others = self._scenes(np.random.default_rng([self.seed, epoch, position + 1, 1]))
+            scene = _stack([other.median for other in others[rows]])
+        alpha = _alpha(clips, [pair for pair, _, _ in read]) if self.truth else None
         twins = None
         if self.truth and self.twins > 0:
-            others = self._drivers(
+            drivers = self._drivers(
                 drawn, np.random.default_rng([self.seed, epoch, position + 1, 2])
             )
-            twins = _twins(others[rows], read)
+            twins = _twins(drivers[rows], read)
         return Batch(
             _stack([source for _, source, _ in read]),
             _stack([driving for _, _, driving in read]),
             _stack([clip.median for clip in clips]),
             torch.tensor([self._teaches(clip) for clip in clips]),
             sum(self._teaches(clip) for clip, _ in drawn),
+            scene,
             alpha,
             twins,
         )
@@ -222,7 +226,7 @@ def _read(clip: TrainingClip, pairs: list[np.ndarray]) -> tuple[Pair, np.ndarray
     return next(read) if len(pairs) == 1 else max(read, key=lambda each: _change(each[1], each[2]))
 
 
-def _alpha(clips: list[TrainingClip], pairs: list[Pair], scenes: list[TrainingClip]) -> Alpha:
+def _alpha(clips: list[TrainingClip], pairs: list[Pair]) -> Alpha:
     """The alpha of the pairs' frames, zero where it is not known."""
     planes = [
         [clip.alpha(i) if clip.has_alpha else np.zeros_like(clip.median[..., 0]) for i in pair]
@@ -230,7 +234,7 @@ def _alpha(clips: list[TrainingClip], pairs: list[Pair], scenes: list[TrainingCl
     ]
     stacked = torch.from_numpy(np.array(planes))  # (B, 2, S, S)
     known = torch.tensor([clip.has_alpha for clip in clips])
-    return Alpha(stacked[:, :1], stacked[:, 1:], known, _stack([clip.median for clip in scenes]))
+    return Alpha(stacked[:, :1], stacked[:, 1:], known)
 
 
 def _twins(

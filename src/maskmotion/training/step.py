@@ -86,13 +86,16 @@ def prepare(
     draws = Draws(generator_for(device, config.seed, "augment", step), share)
     alpha, twins = batch.alpha, batch.twins
     stored = [batch.source, batch.driving, batch.median]
-    stored += [alpha.source, alpha.driving, alpha.scene] if alpha else []
+    stored += [] if batch.scene is None else [batch.scene]
+    stored += [alpha.source, alpha.driving] if alpha else []
     stored += [twins.driving, twins.alpha] if twins else []
     pictures = tuple(x.to(device, non_blocking=True).float() / 255 for x in stored)
     pictures = random_flip(pictures, draws)
     if config.motion.zoom > 1 and step < alone_steps(config):
         pictures = random_zoom(pictures, config.motion.zoom, draws)
     source, driving, median, *others = pictures
+    scene = None if batch.scene is None else others.pop(0)
+    still = batch.still.to(device)
     motion = motion_target(source, median), motion_target(driving, median)
     known = alpha.known.to(device) if alpha else None
     if known is not None:
@@ -101,22 +104,33 @@ def prepare(
             for true, moving in zip(others[:2], motion, strict=True)
         )
         motion = of_source, of_driving
-    driver, twinned = driving, None
+    driver, of_driver, twinned = driving, motion[1], None
     if twins is not None:
         twinned = twins.used.to(device)
         used = twinned[:, None, None, None]
-        driver = torch.where(used, others[3], driving)
-        motion = motion[0], torch.where(used, others[4], motion[1])
+        driver = torch.where(used, others[2], driving)
+        of_driver = torch.where(used, others[3], of_driver)
+    if scene is not None and config.data.pasted > 0:
+        other = apply_jitter(scene, jitter_matrix(len(source), config.data.jitter, draws))
+        drawn = still & (draws.uniform(len(source)) < config.data.pasted)
+        source, driving, driver = (
+            torch.where(drawn[:, None, None, None], torch.lerp(other, picture, moving), picture)
+            for picture, moving in (
+                (source, motion[0]),
+                (driving, motion[1]),
+                (driver, of_driver),
+            )
+        )
     strength = config.data.jitter
     of_source = jitter_matrix(len(source), strength, draws)
     of_driving = jitter_matrix(len(source), strength, draws)
     target = apply_jitter(driving, of_source)
     scenes = None
-    if known is not None and config.data.other_scenes > 0:
+    if known is not None and scene is not None and config.data.other_scenes > 0:
         of_scene = jitter_matrix(len(source), strength, draws)
-        scene = apply_jitter(others[2], of_scene)
+        behind = apply_jitter(scene, of_scene)
         used = known & (draws.uniform(len(source)) < config.data.other_scenes)
-        scenes = Scenes(scene, torch.lerp(scene, target, others[1]), used)
+        scenes = Scenes(behind, torch.lerp(behind, target, others[1]), used)
     by_refined = twinned
     if config.motion.refined > 0:
         drawn = draws.uniform(len(source)) < config.motion.refined
@@ -125,8 +139,8 @@ def prepare(
         source=_laid_out(apply_jitter(source, of_source)),
         driving=_laid_out(apply_jitter(driver, of_driving)),
         target=_laid_out(target),
-        motion=motion,
-        still=batch.still.to(device),
+        motion=(motion[0], of_driver),
+        still=still,
         still_mean=batch.still_in_whole / share.count,
         share=share,
         known=known,
