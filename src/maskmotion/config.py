@@ -77,8 +77,8 @@ class DataConfig(_Settings):
         0.0,
         ge=0,
         le=1,
-        description="share of the samples of which what moves, or has the true alpha, is put on "
-        "another clip's scene",
+        description="share of the samples whose foreground is put on another clip's scene, for all "
+        "networks: what moves before a still camera, or with motion.truth what the true alpha says",
     )
     cache: Path | None = Field(
         None, description="folder of decoded frames, shared freely; default: inside the run"
@@ -207,6 +207,11 @@ class TrainConfig(_Settings):
     schedule: ScheduleConfig = ScheduleConfig()
     run: RunConfig = RunConfig()
 
+    @property
+    def sees_other_scenes(self) -> bool:
+        """Whether samples are put on scenes of other clips, for some networks or all."""
+        return self.data.pasted > 0 or self.data.other_scenes > 0
+
     @model_validator(mode="after")
     def _motion_has_weight(self) -> "TrainConfig":
         motion = self.motion
@@ -252,6 +257,12 @@ class TrainConfig(_Settings):
     def _refined_masks_are_learned(self) -> "TrainConfig":
         if self.motion.refined > 0 and self.schedule.refiner_epoch > 0:
             raise ValueError("motion.refined needs schedule.refiner_epoch=0, or motion.refined=0")
+        return self
+
+    @model_validator(mode="after")
+    def _other_scenes_have_truth(self) -> "TrainConfig":
+        if self.data.other_scenes > 0 and not self.motion.truth:
+            raise ValueError("data.other_scenes needs motion.truth=true, or data.other_scenes=0")
         return self
 
     @model_validator(mode="after")

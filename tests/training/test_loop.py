@@ -592,7 +592,12 @@ def test_a_run_on_true_alpha_resumes_as_any_other(
 ) -> None:
     """From m and r alone into whole steps, on clips of which half have their alpha."""
     config = settings(
-        data={"folders": [str(half_true)], "cache": str(tmp_path / "cache"), "repeats": 4},
+        data={
+            "folders": [str(half_true)],
+            "cache": str(tmp_path / "cache"),
+            "repeats": 4,
+            "pasted": 0.5,
+        },
         motion={"weight": 5, "alone_samples": 8, "only": True, "truth": True},
         schedule={"refiner_epoch": 0},
     )

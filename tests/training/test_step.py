@@ -196,7 +196,9 @@ def test_r_learns_the_target_from_its_twin() -> None:
 
 
 def test_foregrounds_are_put_on_scenes_of_other_clips() -> None:
-    settings = TrainConfig.model_validate({"data": {"jitter": 0, "other_scenes": 1}})
+    settings = TrainConfig.model_validate(
+        {"data": {"jitter": 0, "other_scenes": 1}, "motion": {"truth": True, "weight": 1}}
+    )
     frames = with_alpha((True, False))
     scenes = prepare(frames, settings, 0, CPU).scenes
     assert scenes.used.tolist() == [True, False]
@@ -214,17 +216,33 @@ def test_foregrounds_are_put_on_scenes_of_other_clips() -> None:
         torch.testing.assert_close(sample.scenes.wanted[0], wanted)
     assert prepare(frames, TrainConfig(), 0, CPU).scenes is None
     assert prepare(batch(), settings, 0, CPU).scenes is None
-    some = TrainConfig.model_validate({"data": {"other_scenes": 0.5}})
+    some = TrainConfig.model_validate(
+        {"data": {"other_scenes": 0.5}, "motion": {"truth": True, "weight": 1}}
+    )
     used = [prepare(frames, some, step, CPU).scenes.used[0] for step in range(40)]
     assert 8 < sum(map(int, used)) < 32
 
 
-def test_what_moves_is_put_on_other_scenes() -> None:
+def colours(seed: int, samples: int = 3) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(256, (samples, 3, 128, 128), generator=generator, dtype=torch.uint8)
+
+
+def bars(samples: int, *tops: int) -> list[Tensor]:
+    """(samples, 1, 128, 128) each, 255 in 32 rows."""
+    planes = [torch.zeros(samples, 1, 128, 128, dtype=torch.uint8) for _ in tops]
+    for plane, top in zip(planes, tops, strict=True):
+        plane[:, :, top : top + 32] = 255
+    return planes
+
+
+def test_what_moves_is_put_on_another_scene() -> None:
     """Sample 0 has a true alpha, 1 moves before a still camera, 2 before a moving one."""
-    settings = TrainConfig.model_validate({"data": {"jitter": 0, "pasted": 1}})
-    plain = TrainConfig.model_validate({"data": {"jitter": 0}})
-    alpha = torch.randint(256, (3, 1, 128, 128), dtype=torch.uint8)
-    alpha[1:] = 0
+    truth = {"motion": {"truth": True, "weight": 1}}
+    settings = TrainConfig.model_validate({"data": {"jitter": 0, "pasted": 1}} | truth)
+    plain = TrainConfig.model_validate({"data": {"jitter": 0}} | truth)
+    of_source, of_driving = bars(3, 8, 48)
+    of_source[1:] = of_driving[1:] = 0
     median = torch.full((3, 3, 128, 128), 128, dtype=torch.uint8)
     moved = median.clone()
     moved[..., 32:96, 16:48] = 255
@@ -234,38 +252,106 @@ def test_what_moves_is_put_on_other_scenes() -> None:
         median,
         torch.tensor([True, True, False]),
         2,
-        scene=torch.zeros_like(median),
-        alpha=Alpha(alpha, alpha.flip(2), torch.tensor([True, False, False])),
+        scene=colours(1),
+        alpha=Alpha(of_source, of_driving, torch.tensor([True, False, False])),
     )
-    sample, before = (prepare(frames, each, 0, CPU) for each in (settings, plain))
-    for name, number in (("source", 0), ("driving", 1), ("target", 1)):
-        picture, moving = getattr(before, name), before.motion[number]
-        assert 0.1 < moving[1].mean() < 0.5
-        torch.testing.assert_close(getattr(sample, name)[:2], (picture * moving)[:2])
-        assert torch.equal(getattr(sample, name)[2], picture[2])
-        assert torch.equal(sample.motion[number], before.motion[number])
+    turned = set()
+    for step in range(6):
+        sample, before = (prepare(frames, each, step, CPU) for each in (settings, plain))
+        for i in range(2):
+            scene = frames.scene[i] / 255
+            fits = []
+            for behind in (scene, scene.flip(-1)):
+                parts = [
+                    (getattr(sample, name)[i], getattr(before, name)[i], before.motion[number][i])
+                    for name, number in (("source", 0), ("driving", 1), ("target", 1))
+                ]
+                fits.append(
+                    all(
+                        torch.allclose(got, moving * was + (1 - moving) * behind, atol=1e-5)
+                        for got, was, moving in parts
+                    )
+                )
+            assert sum(fits) == 1
+            turned.add(fits[1])
+        for name in ("source", "driving", "target"):
+            assert torch.equal(getattr(sample, name)[2], getattr(before, name)[2])
+        for got, was in zip(sample.motion, before.motion, strict=True):
+            assert torch.equal(got, was)
+            assert 0.1 < was[1].mean() < 0.5
+    assert turned == {False, True}
+
+
+def test_as_many_are_put_on_another_scene_as_asked_for_the_others_as_without() -> None:
+    frames = with_alpha((True, True))
     some = TrainConfig.model_validate({"data": {"pasted": 0.5}})
-    dark = [prepare(frames, some, step, CPU).source[1].mean() < 0.4 for step in range(40)]
-    assert 8 < sum(dark) < 32
+    pasted = []
+    for step in range(20):
+        got, without = (prepare(frames, each, step, CPU).source for each in (some, TrainConfig()))
+        pasted += [not torch.equal(a, b) for a, b in zip(got, without, strict=True)]
+    assert 8 < sum(pasted) < 32
 
 
 def test_pasting_puts_a_twin_on_the_same_scene() -> None:
     settings = TrainConfig.model_validate({"data": {"jitter": 0, "pasted": 1}})
     white = torch.full((1, 3, 128, 128), 255, dtype=torch.uint8)
-    alphas = torch.zeros(3, 1, 128, 128, dtype=torch.uint8)
-    for alpha, top in zip(alphas, (8, 48, 88), strict=True):
-        alpha[:, top : top + 32] = 255
+    alphas = bars(1, 8, 48, 88)
     yes = torch.tensor([True])
+    scene = colours(2, 1)
     frames = Batch(
         *(white, white, white, yes, 1),
-        scene=torch.zeros_like(white),
-        alpha=Alpha(alphas[:1], alphas[1:2], yes),
-        twins=Twins(white, alphas[2:], yes),
+        scene=scene,
+        alpha=Alpha(alphas[0], alphas[1], yes),
+        twins=Twins(white, alphas[2], yes),
     )
     sample = prepare(frames, settings, 0, CPU)
-    for picture, alpha in zip((sample.source, sample.target, sample.driving), alphas, strict=True):
-        torch.testing.assert_close(picture[0], alpha.expand(3, -1, -1) / 255)
-    assert torch.equal(sample.motion[1], sample.driving[:, :1])
+    seen = [torch.where(alpha > 0, 255, scene) / 255 for alpha in alphas]
+    for got, wanted in zip((sample.source, sample.target, sample.driving), seen, strict=True):
+        assert any(torch.allclose(got, x, atol=1e-5) for x in (wanted, wanted.flip(-1)))
+    assert torch.equal(sample.motion[1], alphas[2] / 255)
+
+
+def test_scenes_that_are_pasted_have_a_jitter_of_their_own() -> None:
+    settings = TrainConfig.model_validate({"data": {"pasted": 1}})
+    frames = replace(with_alpha((True, True)), alpha=None)
+    frames = replace(frames, source=frames.median, driving=frames.median)  # nothing moves
+    sample = prepare(frames, settings, 0, CPU)
+    assert torch.equal(sample.source, sample.target)  # one scene, in the source's colours
+    grey = torch.full_like(frames.scene, 128)
+    one = prepare(replace(frames, scene=grey), settings, 0, CPU).source
+    plain = prepare(replace(frames, source=grey), TrainConfig(), 0, CPU).source
+    scene, turned = (x.mean((2, 3)) for x in (one, plain))  # the latter by the source's jitter
+    assert ((scene - turned).abs().amax(1) > 0.01).all()
+    assert ((scene - turned)[0] - (scene - turned)[1]).abs().max() > 0.01  # each sample's own
+
+
+def test_pasted_samples_are_the_same_however_a_batch_is_shared() -> None:
+    config = TrainConfig.model_validate({"data": {"pasted": 0.5}})
+    frames = with_alpha((True, False))
+    for step in range(6):
+        whole = prepare(frames, config, step, CPU)
+        parts = [
+            prepare(part, config, step, CPU, Share(index, 2))
+            for index, part in enumerate(frames.split(2))
+        ]
+        for name in ("source", "driving", "target"):
+            assert torch.equal(getattr(whole, name), torch.cat([getattr(p, name) for p in parts]))
+
+
+def test_what_is_pasted_is_not_put_elsewhere_again() -> None:
+    """Both would take the same scene: the new background would be the old one."""
+    truth = {"motion": {"truth": True, "weight": 1}}
+    both = TrainConfig.model_validate({"data": {"pasted": 0.5, "other_scenes": 1}} | truth)
+    one = TrainConfig.model_validate({"data": {"other_scenes": 1}} | truth)
+    frames = with_alpha((True, True))
+    elsewhere = []
+    for step in range(20):
+        sample, plain = (prepare(frames, each, step, CPU) for each in (both, one))
+        assert plain.scenes.used.all()
+        unmoved = [torch.equal(a, b) for a, b in zip(sample.source, plain.source, strict=True)]
+        assert sample.scenes.used.tolist() == unmoved
+        elsewhere += unmoved
+    assert 8 < sum(elsewhere) < 32
 
 
 def test_other_scenes_change_the_background_networks_alone() -> None:

@@ -112,7 +112,7 @@ def train(
             candidates=config.data.pair_candidates,
             truth=config.motion.truth,
             twins=config.data.twins,
-            scenes=config.data.pasted > 0 or config.data.other_scenes > 0,
+            scenes=config.sees_other_scenes,
             seed=config.seed,
             share=Share(world.rank, world.size),
         )

@@ -81,7 +81,8 @@ def prepare(
 ) -> Sample:
     """Augment a share of a batch on the device; random numbers are a function of (seed, step).
 
-    Source: docs/method.md, Data flow: jitter of each frame, horizontal flip; Near and far.
+    Source: docs/method.md, Data flow: jitter of each frame, horizontal flip; Scenes of other clips;
+    Near and far.
     """
     draws = Draws(generator_for(device, config.seed, "augment", step), share)
     alpha, twins = batch.alpha, batch.twins
@@ -110,27 +111,28 @@ def prepare(
         used = twinned[:, None, None, None]
         driver = torch.where(used, others[2], driving)
         of_driver = torch.where(used, others[3], of_driver)
-    if scene is not None and config.data.pasted > 0:
-        other = apply_jitter(scene, jitter_matrix(len(source), config.data.jitter, draws))
-        drawn = still & (draws.uniform(len(source)) < config.data.pasted)
-        source, driving, driver = (
-            torch.where(drawn[:, None, None, None], torch.lerp(other, picture, moving), picture)
-            for picture, moving in (
-                (source, motion[0]),
-                (driving, motion[1]),
-                (driver, of_driver),
-            )
-        )
+    pasted = None
+    if config.data.pasted > 0:
+        assert scene is not None, "PairSampler(scenes=True) reads them"
+        own = Draws(generator_for(device, config.seed, "paste", step), share)
+        pasted = still & (own.uniform(len(source)) < config.data.pasted)
+        behind = apply_jitter(scene, jitter_matrix(len(source), config.data.jitter, own))
+        source = _on(behind, source, motion[0], pasted)
+        driving = _on(behind, driving, motion[1], pasted)
+        driver = _on(behind, driver, of_driver, pasted)
     strength = config.data.jitter
     of_source = jitter_matrix(len(source), strength, draws)
     of_driving = jitter_matrix(len(source), strength, draws)
     target = apply_jitter(driving, of_source)
     scenes = None
-    if known is not None and scene is not None and config.data.other_scenes > 0:
+    if known is not None and config.data.other_scenes > 0:
+        assert scene is not None, "PairSampler(scenes=True) reads them"
         of_scene = jitter_matrix(len(source), strength, draws)
-        behind = apply_jitter(scene, of_scene)
+        other = apply_jitter(scene, of_scene)
         used = known & (draws.uniform(len(source)) < config.data.other_scenes)
-        scenes = Scenes(behind, torch.lerp(behind, target, others[1]), used)
+        if pasted is not None:
+            used &= ~pasted  # that scene is the source's own there
+        scenes = Scenes(other, torch.lerp(other, target, others[1]), used)
     by_refined = twinned
     if config.motion.refined > 0:
         drawn = draws.uniform(len(source)) < config.motion.refined
@@ -149,6 +151,11 @@ def prepare(
         twinned=twinned,
         by_refined=by_refined,
     )
+
+
+def _on(behind: Tensor, picture: Tensor, moving: Tensor, chosen: Tensor) -> Tensor:
+    """What moves in a picture, put on a scene, in the chosen samples; the others as they are."""
+    return torch.where(chosen[:, None, None, None], torch.lerp(behind, picture, moving), picture)
 
 
 def _laid_out(x: Tensor) -> Tensor:
