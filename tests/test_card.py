@@ -121,11 +121,14 @@ def test_a_card_says_everything() -> None:
 
 
 def test_a_model_without_a_card_has_its_networks_and_facts() -> None:
-    config = ModelConfig(background_networks=False, gate=True)
+    config = ModelConfig(background_networks=False, gate=True, warp=True)
     text = card_text("runs/mine", config, {"step": 7, "data": ["a", "b"]}, level=3)
     assert text.startswith("### runs/mine\n")
     assert tables(text)[0][2:] == [
-        ["networks", "256 px, width 1, without background networks, with a gate"],
+        [
+            "networks",
+            "256 px, width 1, without background networks, with a gate, with a warped source",
+        ],
         ["step", "7"],
         ["data", "a, b"],
     ]

@@ -251,6 +251,7 @@ def networks(config: ModelConfig, parameters: int | None) -> str:
         f"{'with' if config.background_networks else 'without'} background networks",
         f"{'with' if config.gate else 'without'} a gate",
     ]
+    parts += ["with a warped source"] if config.warp else []
     count = [] if parameters is None else [f"{in_millions(parameters)} parameters"]
     return ", ".join(parts + count)
 

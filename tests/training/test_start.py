@@ -105,7 +105,7 @@ def test_a_model_without_background_networks(settings: Settings, tmp_path: Path)
     assert new == ["background_base", "background_refiner"]
 
 
-@pytest.mark.parametrize("fault", ["width", "weights", "missing"])
+@pytest.mark.parametrize("fault", ["width", "held width", "weights", "missing"])
 def test_a_model_that_cannot_be_started_with_is_refused_before_all_else(
     settings: Settings, go: Go, start: Path, tmp_path: Path, fault: str
 ) -> None:
@@ -113,6 +113,10 @@ def test_a_model_that_cannot_be_started_with_is_refused_before_all_else(
     if fault == "width":
         config = starting(settings(model={"width": 0.125}), start)
         words = r"take its own with --set model\.width=0\.0625, or begin .* --set start=null$"
+    elif fault == "held width":
+        motion = {"weight": 1, "alone_samples": 4, "fixed": True}
+        config = starting(settings(model={"width": 0.125}, motion=motion), start)
+        words = r"take its own with --set model\.width=0\.0625, or give another model with --from$"
     elif fault == "weights":
         (start / "model.safetensors").unlink()
         words = "copy the whole model folder"

@@ -49,8 +49,9 @@ def train(
     Args:
         data: folders of clips.
         out: the run's folder.
-        preset: tiny, small or plus by size, people for rendered people, robot for arms, the
-            paper's vox, taichi or bair, or a YAML file.
+        preset: tiny, small or plus by size, people and people-256 for rendered people,
+            real-people for films of people, robot for arms, the paper's vox, taichi or bair, or a
+            YAML file.
         start: a model whose networks the run starts with, such as people-tiny or another run's
             folder; those that have other shapes begin anew.
         set_: change settings, such as schedule.batch_size=8 or model.image_size=256.

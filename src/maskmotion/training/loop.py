@@ -246,7 +246,11 @@ def _start(config: TrainConfig, folder: RunFolder) -> Animator | None:
         raise ConfigError(
             f"no network of {config.start} has the shapes of this run's: its model.width is "
             f"{theirs:g}, this run's {ours:g}; take its own with --set model.width={theirs:g}, or "
-            "begin from nothing with --set start=null"
+            + (
+                "give another model with --from"
+                if config.motion.fixed
+                else "begin from nothing with --set start=null"
+            )
         )
     if config.schedule.epochs == 0:
         with torch.device("meta"):
