@@ -15,7 +15,9 @@ from maskmotion.training import step as training_step
 from maskmotion.training.losses import PerceptualLoss
 from maskmotion.training.state import TrainingState
 from maskmotion.training.step import (
+    FLOW_WEIGHT,
     Sample,
+    flow_loss,
     mask_statistics,
     mask_step,
     prepare,
@@ -399,6 +401,42 @@ def test_painting_the_figure_anew_has_its_price() -> None:
         found[price] = float((figure * forward.own).sum() / figure.sum())
         assert 0.02 * price <= first <= price
     assert found[1000] < 0.7 * found[0]
+
+
+def test_flow_counts_outside_the_figure_alone() -> None:
+    flow = torch.tensor([0.3, -0.5])[:, None, None].expand(1, 2, 8, 8)
+    mask = torch.zeros(1, 1, 8, 8, requires_grad=True)
+    loss = flow_loss(flow.clone().requires_grad_(), mask)
+    assert loss.item() == pytest.approx(FLOW_WEIGHT * 0.4)
+    loss.backward()
+    assert mask.grad is None  # else masks would grow to hide it
+    half = torch.zeros(1, 1, 8, 8)
+    half[..., :4] = 1
+    assert flow_loss(flow, half).item() == pytest.approx(FLOW_WEIGHT * 0.2)
+    assert flow_loss(flow, torch.ones(1, 1, 8, 8)).item() == 0
+
+
+def test_a_flow_that_left_the_picture_comes_back() -> None:
+    """Beyond its border all that it sees is the border, so no picture's loss moves it."""
+    loss = PerceptualLoss(VGG19((1,)), LossConfig(vgg_layers=(1,), scales=(8,)))
+    config = TrainConfig.model_validate(
+        {
+            "model": {"width": 1 / 16, "image_size": 128, "warp": True},
+            "schedule": {"batch_size": 2, "learning_rate": 0.1},
+        }
+    )
+    state = TrainingState(config, CPU)
+    bias = state.model.warper.final.bias
+    with torch.no_grad():
+        bias.copy_(torch.tensor([5.0, -5.0]))
+        state.model.mask_generator.final.bias.fill_(-1)  # no figure anywhere
+    sample = prepare(batch(), config, 0, CPU)
+    found = []
+    for step in range(3):
+        state.step = step
+        found.append(train_step(state, [sample], loss, epoch=0)["flow"])
+    assert found[0] == pytest.approx(5 * FLOW_WEIGHT, rel=0.1)
+    assert found[2] < found[1] < found[0]
 
 
 @pytest.mark.parametrize("average", [0, 0.9])

@@ -20,6 +20,7 @@ from maskmotion.training.state import TrainingState, generator_for
 from maskmotion.training.windows import Window, draw_windows
 
 Numbers = dict[str, Tensor]  # scalars
+FLOW_WEIGHT = 10.0
 
 
 @dataclass(frozen=True)
@@ -270,6 +271,7 @@ def _backward_main(
             figure = large(forward.target_mask.detach())
             losses["warped"] = seen.distance(torch.lerp(sample.target, forward.warped, figure))
             losses["own"] = config.loss.own * (figure * forward.own).mean()
+            losses["flow"] = flow_loss(forward.flow, forward.target_mask)
         if forward.refined_mask is not None and not config.motion.fixed:
             wanted = refiner_target(sample, forward.driving_mask)
             losses["refiner"] = refiner_loss(config, forward.refined_mask, wanted)
@@ -336,6 +338,18 @@ def refiner_target(sample: Sample, driving_mask: Tensor) -> Tensor:
 def refiner_loss(config: TrainConfig, refined: Tensor, wanted: Tensor) -> Tensor:
     """Weighted L1 between r's mask and what it is to find, which gets no gradient."""
     return config.loss.refiner * (refined - wanted.detach()).float().abs().mean()
+
+
+def flow_loss(flow: Tensor, mask: Tensor) -> Tensor:
+    """Weighted size of w's flow outside the figure, where nothing else holds it.
+
+    A flow that has once left the picture sees its border alone, and gets no gradient from it.
+
+    Args:
+        flow: (B, 2, h, w) of w.
+        mask: (B, 1, h, w) in [0, 1] of the pose that is wanted; gets no gradient.
+    """
+    return FLOW_WEIGHT * ((1 - mask.detach().float()) * flow.abs()).mean()
 
 
 def weighted_motion_loss(
