@@ -422,7 +422,7 @@ def test_a_flow_that_left_the_picture_comes_back() -> None:
     config = TrainConfig.model_validate(
         {
             "model": {"width": 1 / 16, "image_size": 128, "warp": True},
-            "schedule": {"batch_size": 2, "learning_rate": 0.1},
+            "schedule": {"batch_size": 2, "learning_rate": 0.01},
         }
     )
     state = TrainingState(config, CPU)
