@@ -280,8 +280,8 @@ def shipped(*, gate: bool) -> Animator:
     weights = model.state_dict()
     for network in ("high_res", "background_refiner"):
         for part in (f"{network}.final.weight", f"{network}.final.bias"):
-            weights[part] = weights[part][: 4 if gate else 3].clone()
-            weights[part][3:] *= 3
+            rgb, alpha, own = weights[part].tensor_split((3, 4))  # own: h's alone
+            weights[part] = torch.cat([rgb, *([3 * alpha] if gate else []), own])
     changed = Animator(model.config.model_copy(update={"gate": gate}))
     changed.load_state_dict(weights)
     return changed.eval()
