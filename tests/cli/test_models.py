@@ -97,7 +97,7 @@ def test_one_line_a_model(workplace: Path, capsys: pytest.CaptureFixture[str]) -
     titles = ["model", "class", "licence", "size", "parameters", "background swap", "gate", "about"]
     assert head.split() == " ".join(titles).split()
     assert [line.split()[0] for line in lines[: len(shipped_models())]] == shipped_models()
-    assert re.search(r"robot arms .* +CC-BY-4.0 +128 px +8.9 M +yes +yes ", printed)
+    assert re.search(r"robot arms .* +CC-BY-4.0 +128 px +11.3 M +yes +yes ", printed)
     assert re.search(r"people-tiny \(default\) .* 256 px +11.3 M +yes +yes ", printed)
     cut, deep, later, odd, plain = lines[len(shipped_models()) :]
     assert "model.safetensors cannot be read; copy the folder again" in cut
