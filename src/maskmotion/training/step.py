@@ -20,7 +20,7 @@ from maskmotion.training.state import TrainingState, generator_for
 from maskmotion.training.windows import Window, draw_windows
 
 Numbers = dict[str, Tensor]  # scalars
-FLOW_WEIGHT = 10.0
+FLOW_WEIGHT = 10.0  # of flow_loss: enough to bring back flows of 2 half sides in 200 steps
 
 
 @dataclass(frozen=True)
@@ -346,8 +346,11 @@ def flow_loss(flow: Tensor, mask: Tensor) -> Tensor:
     A flow that has once left the picture sees its border alone, and gets no gradient from it.
 
     Args:
-        flow: (B, 2, h, w) of w.
+        flow: (B, 2, h, w) of w, in half sides of the picture.
         mask: (B, 1, h, w) in [0, 1] of the pose that is wanted; gets no gradient.
+    Returns:
+        A scalar, 0 where the mask is 1 everywhere.
+    Source: docs/method.md, The warped source.
     """
     return FLOW_WEIGHT * ((1 - mask.detach().float()) * flow.abs()).mean()
 
